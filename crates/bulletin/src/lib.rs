@@ -1,0 +1,1 @@
+//! Security advisories of every format as one bulletin

@@ -1,0 +1,1 @@
+//! JetStream: streams, consumers and permissions as data; envelope to domain

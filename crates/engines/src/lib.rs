@@ -1,0 +1,1 @@
+//! The two engines of one machine: fetch, configure, start and stop

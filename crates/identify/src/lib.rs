@@ -1,0 +1,1 @@
+//! Bytes from a service to product, version and evidence

@@ -1,0 +1,1 @@
+//! ClickHouse: schema, exactly-once batches, the queries; rows to domain

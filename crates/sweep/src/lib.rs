@@ -1,0 +1,1 @@
+//! Address blocks times ports as a permuted index; leases and slices

@@ -1,0 +1,1 @@
+//! Verdicts, their evidence, and the life of a finding

@@ -1,0 +1,2 @@
+//! The one binary: every service, the demo and the operator's command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! End-to-end, chaos and bench: the system as a whole
