@@ -1,0 +1,193 @@
+//! The envelope: made in one place, read in one place, checked in both.
+
+use jiff::Timestamp;
+use muster_ids::EventId;
+use muster_proto::v1::{Actor, Envelope, Producer, envelope::Body};
+use prost::Message;
+use thiserror::Error;
+
+/// Schema that this version writes. A reader of an older one skips what it has no use for.
+pub const SCHEMA: u32 = 1;
+/// The largest event: a slice of 1,000 units with banners is at most 256 KiB, twice that leaves room for the rest.
+pub const MAX_EVENT_BYTES: usize = 512 * 1024;
+
+/// An event before it has a producer.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Its id, derived from what it is about.
+    pub id: EventId,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// Site, or `all`.
+    pub site: String,
+    /// Who is answerable.
+    pub actor: Actor,
+    /// The event that made it happen.
+    pub causation_id: Vec<u8>,
+    /// The sweep, import or request it belongs to.
+    pub correlation_id: Vec<u8>,
+    /// What it says.
+    pub body: Body,
+}
+
+impl Draft {
+    /// An event that a service publishes by itself.
+    #[must_use]
+    pub fn by_service(id: EventId, occurred_at: Timestamp, site: &str, service: &str, body: Body) -> Self {
+        Self {
+            id,
+            occurred_at,
+            site: site.to_owned(),
+            actor: Actor {
+                subject: format!("service:{service}"),
+                issuer: "muster".to_owned(),
+                on_behalf_of: String::new(),
+            },
+            causation_id: Vec::new(),
+            correlation_id: Vec::new(),
+            body,
+        }
+    }
+
+    /// Says which event made this one happen.
+    #[must_use]
+    pub fn caused_by(mut self, id: &[u8]) -> Self {
+        self.causation_id = id.to_vec();
+        self
+    }
+
+    /// Says what it belongs to.
+    #[must_use]
+    pub fn belongs_to(mut self, id: &[u8]) -> Self {
+        self.correlation_id = id.to_vec();
+        self
+    }
+
+    /// Says who is answerable.
+    #[must_use]
+    pub fn by(mut self, actor: Actor) -> Self {
+        self.actor = actor;
+        self
+    }
+
+    pub(crate) fn seal(self, producer: Producer) -> Envelope {
+        Envelope {
+            event_id: self.id.to_vec(),
+            occurred_at: Some(crate::convert::time::to_proto(self.occurred_at)),
+            site: self.site,
+            producer: Some(producer),
+            actor: Some(self.actor),
+            causation_id: self.causation_id,
+            correlation_id: self.correlation_id,
+            schema: SCHEMA,
+            body: Some(self.body),
+        }
+    }
+}
+
+/// Why a message is not an event.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EnvelopeError {
+    /// Larger than any event may be.
+    #[error("an event is at most {MAX_EVENT_BYTES} bytes, this has {size_bytes}")]
+    TooLarge {
+        /// Its size.
+        size_bytes: usize,
+    },
+    /// Not protobuf of this shape.
+    #[error("not an envelope: {cause}")]
+    Malformed {
+        /// What the decoder says.
+        cause: String,
+    },
+    /// A field that must be there is not, or is of the wrong form.
+    #[error("envelope without a proper {field}")]
+    Field {
+        /// Which.
+        field: &'static str,
+    },
+    /// A newer schema or an unknown kind: nothing wrong with it, but not for this version.
+    #[error("event of schema {schema} with an unknown body; this version reads up to schema {SCHEMA}: upgrade it")]
+    Newer {
+        /// Its schema.
+        schema: u32,
+    },
+}
+
+impl EnvelopeError {
+    /// Whether a newer version would read it: such an event is not dead.
+    #[must_use]
+    pub const fn is_newer(&self) -> bool {
+        matches!(self, Self::Newer { .. })
+    }
+}
+
+/// Reads and checks a message.
+///
+/// # Errors
+/// When it is too large, malformed, incomplete or newer than this version.
+pub fn decode(payload: bytes::Bytes) -> Result<(Envelope, Body), EnvelopeError> {
+    if payload.len() > MAX_EVENT_BYTES {
+        return Err(EnvelopeError::TooLarge { size_bytes: payload.len() });
+    }
+    let mut envelope =
+        Envelope::decode(payload).map_err(|error| EnvelopeError::Malformed { cause: error.to_string() })?;
+    if EventId::from_bytes(&envelope.event_id).is_err() {
+        return Err(EnvelopeError::Field { field: "event_id" });
+    }
+    if envelope.occurred_at.is_none() {
+        return Err(EnvelopeError::Field { field: "occurred_at" });
+    }
+    if crate::SiteName::new(&envelope.site).is_err() {
+        return Err(EnvelopeError::Field { field: "site" });
+    }
+    match envelope.body.take() {
+        Some(body) => Ok((envelope, body)),
+        None if envelope.schema > SCHEMA => Err(EnvelopeError::Newer { schema: envelope.schema }),
+        None => Err(EnvelopeError::Field { field: "body" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_proto::v1::{Clock, Envelope, Producer, envelope::Body};
+    use proptest::prelude::*;
+    use prost::Message;
+
+    use super::{Draft, EnvelopeError, decode};
+    use muster_ids::EventId;
+
+    fn event() -> Envelope {
+        let body = Body::Clock(Clock::default());
+        Draft::by_service(EventId::of_clock(0), jiff::Timestamp::UNIX_EPOCH, "all", "scheduler", body)
+            .seal(Producer::default())
+    }
+
+    #[test]
+    fn an_event_reads_back() {
+        let (envelope, body) = decode(event().encode_to_vec().into()).unwrap();
+        assert_eq!(body, Body::Clock(Clock::default()));
+        assert_eq!(envelope.site, "all");
+    }
+
+    #[test]
+    fn a_newer_kind_is_not_dead() {
+        let newer = Envelope { schema: 2, body: None, ..event() };
+        assert!(decode(newer.encode_to_vec().into()).unwrap_err().is_newer());
+        let broken = Envelope { body: None, ..event() };
+        assert_eq!(decode(broken.encode_to_vec().into()), Err(EnvelopeError::Field { field: "body" }));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_event_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+            let _either = decode(bytes.into());
+        }
+
+        #[test]
+        fn a_cut_event_never_panics(at in 0_usize..64) {
+            let bytes = event().encode_to_vec();
+            let _either = decode(bytes[..at.min(bytes.len())].to_vec().into());
+        }
+    }
+}

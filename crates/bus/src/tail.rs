@@ -1,0 +1,248 @@
+//! Reading a stream after a sequence.
+//!
+//! A tail is an ephemeral pull consumer without acknowledgement. When it breaks (server restart, lost pull, missing
+//! heartbeat) it is made again after the last message read, so a reader sees every message once and in order. What the
+//! reader has passed is its own record, see [`crate::Positions`].
+
+use std::time::Duration;
+
+use async_nats::jetstream::{self, consumer, message::StreamMessage};
+use bytes::Bytes;
+use futures::StreamExt;
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::topology::Stream;
+
+/// Bytes asked for at once: 32 MiB are 128 of the largest slices, less than half a second of a disk at 70 MB/s.
+const PULL_BYTES: usize = 32 << 20;
+const PULL_MESSAGES: usize = 5_000;
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+const RETRY_LAST: Duration = Duration::from_secs(2);
+
+/// A message as the stream holds it.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Stream sequence.
+    pub sequence: u64,
+    /// When the broker stored it.
+    pub stored_at: Timestamp,
+    /// Subject.
+    pub subject: String,
+    /// Body: an encoded envelope.
+    pub payload: Bytes,
+}
+
+impl Received {
+    pub(crate) fn from_stored(message: StreamMessage) -> Self {
+        Self {
+            sequence: message.sequence,
+            stored_at: instant(message.time.unix_timestamp_nanos()),
+            subject: message.subject.to_string(),
+            payload: message.payload,
+        }
+    }
+}
+
+fn instant(nanoseconds: i128) -> Timestamp {
+    // The server cannot have stored anything outside jiff's range of years -9999 to 9999.
+    Timestamp::from_nanosecond(nanoseconds).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// How much one batch may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Messages.
+    pub messages: usize,
+    /// Bytes of payload.
+    pub bytes: usize,
+    /// How long to wait for more once there is one and the stream has more.
+    pub linger: Duration,
+}
+
+/// Messages in stream order.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// At least one.
+    pub messages: Vec<Received>,
+    /// How many more the stream held when the last one was sent.
+    pub pending: u64,
+}
+
+/// Why a stream cannot be read on.
+#[derive(Debug, Error)]
+pub enum TailError {
+    /// Messages are gone that this reader has not read.
+    #[error(
+        "failed to read {stream} after {after}: the next message there is {found}, those between were removed before they \
+         were read"
+    )]
+    Gap {
+        /// Stream.
+        stream: &'static str,
+        /// Last sequence read.
+        after: u64,
+        /// Next that is there.
+        found: u64,
+    },
+}
+
+/// A reader's place in a stream.
+pub struct Tail {
+    jetstream: jetstream::Context,
+    stream: Stream,
+    filters: Vec<String>,
+    /// Last sequence taken from the server.
+    read: u64,
+    /// Taken from the server, not yet given out.
+    buffer: Vec<Received>,
+    buffer_bytes: usize,
+    pending: u64,
+    open: Option<Open>,
+    retry: Duration,
+}
+
+struct Open {
+    messages: consumer::pull::Stream,
+    delivered: u64,
+}
+
+impl std::fmt::Debug for Tail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tail").field("stream", &self.stream).field("read", &self.read).finish_non_exhaustive()
+    }
+}
+
+impl Tail {
+    pub(crate) fn new(jetstream: jetstream::Context, stream: Stream, filters: Vec<String>, after: u64) -> Self {
+        Self {
+            jetstream,
+            stream,
+            filters,
+            read: after,
+            buffer: Vec::new(),
+            buffer_bytes: 0,
+            pending: 0,
+            open: None,
+            retry: RETRY_FIRST,
+        }
+    }
+
+    /// Waits for messages and takes what is there, within limits. Waits for ever while nothing comes: select it against
+    /// a shutdown. Dropping the future loses nothing: the next call gives out what it had taken.
+    ///
+    /// # Errors
+    /// When messages that were not read are gone.
+    pub async fn next_batch(&mut self, limits: Limits) -> Result<Batch, TailError> {
+        if self.buffer.is_empty() {
+            self.take_one().await?;
+        }
+        let deadline = tokio::time::Instant::now() + limits.linger;
+        while self.pending > 0 && self.buffer.len() < limits.messages && self.buffer_bytes < limits.bytes {
+            match tokio::time::timeout_at(deadline, self.take_one()).await {
+                Ok(taken) => taken?,
+                Err(_) => break,
+            }
+        }
+        self.buffer_bytes = 0;
+        Ok(Batch { messages: std::mem::take(&mut self.buffer), pending: self.pending })
+    }
+
+    /// Reads again after a sequence.
+    pub fn rewind(&mut self, after: u64) {
+        self.read = after;
+        self.open = None;
+        self.buffer.clear();
+        self.buffer_bytes = 0;
+        self.pending = 0;
+    }
+
+    async fn take_one(&mut self) -> Result<(), TailError> {
+        loop {
+            let Some(open) = &mut self.open else {
+                self.reopen().await;
+                continue;
+            };
+            let message = match open.messages.next().await {
+                Some(Ok(message)) => message,
+                Some(Err(error)) => {
+                    tracing::debug!(stream = self.stream.name(), %error, "the tail broke");
+                    self.broke().await;
+                    continue;
+                }
+                None => {
+                    self.broke().await;
+                    continue;
+                }
+            };
+            let (sequence, delivered, pending, stored_at) = match message.info() {
+                Ok(info) => {
+                    let stored_at = instant(info.published.unix_timestamp_nanos());
+                    (info.stream_sequence, info.consumer_sequence, info.pending, stored_at)
+                }
+                Err(error) => {
+                    tracing::warn!(stream = self.stream.name(), %error, "a message without its place in the stream");
+                    self.broke().await;
+                    continue;
+                }
+            };
+            // The consumer counts what it sends: a hole in that count is a message lost on the way.
+            if delivered != open.delivered + 1 {
+                self.broke().await;
+                continue;
+            }
+            open.delivered = delivered;
+            if self.filters.is_empty() && sequence != self.read + 1 {
+                return Err(TailError::Gap { stream: self.stream.name(), after: self.read, found: sequence });
+            }
+            self.retry = RETRY_FIRST;
+            self.read = sequence;
+            self.pending = pending;
+            self.buffer_bytes += message.payload.len();
+            let subject = message.subject.to_string();
+            self.buffer.push(Received { sequence, stored_at, subject, payload: message.message.payload });
+            return Ok(());
+        }
+    }
+
+    async fn broke(&mut self) {
+        self.open = None;
+        tokio::time::sleep(self.retry).await;
+        self.retry = (self.retry * 2).min(RETRY_LAST);
+    }
+
+    async fn reopen(&mut self) {
+        match self.try_open().await {
+            Ok(messages) => self.open = Some(Open { messages, delivered: 0 }),
+            Err(error) => {
+                tracing::warn!(stream = self.stream.name(), after = self.read, %error, "cannot read the stream, trying again");
+                self.broke().await;
+            }
+        }
+    }
+
+    async fn try_open(&self) -> Result<consumer::pull::Stream, Box<dyn std::error::Error + Send + Sync>> {
+        let config = consumer::pull::Config {
+            description: Some(format!("tail after {}", self.read)),
+            deliver_policy: consumer::DeliverPolicy::ByStartSequence { start_sequence: self.read + 1 },
+            ack_policy: consumer::AckPolicy::None,
+            filter_subjects: self.filters.clone(),
+            inactive_threshold: Duration::from_secs(60),
+            max_waiting: 8,
+            memory_storage: true,
+            num_replicas: 1,
+            ..consumer::pull::Config::default()
+        };
+        let consumer = self.jetstream.create_consumer_on_stream(config, self.stream.name()).await?;
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(PULL_MESSAGES)
+            .max_bytes_per_batch(PULL_BYTES)
+            .heartbeat(HEARTBEAT)
+            .expires(HEARTBEAT * 6)
+            .messages()
+            .await?;
+        Ok(messages)
+    }
+}
