@@ -1,0 +1,95 @@
+# What a developer and CI run. `make` lists it. CONTRIBUTING.md says when to use which.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+STATE := .muster
+VENV := $(STATE)/venv
+TOOLS := $(VENV)/.installed
+
+# Property tests of everything that reads what a stranger wrote; proptest's own default is 256 cases.
+FUZZ_CASES ?= 20000
+FUZZ_PACKAGES := muster-identify muster-bulletin muster-estate muster-bus muster-calendar muster-draw muster-sweep
+
+# How to run tests: nextest where it is installed, plain cargo elsewhere.
+HAVE_NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
+NEXTEST := cargo nextest run --workspace --no-fail-fast
+
+include deploy/engines/engines.mk
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## the release binary, target/release/muster
+	cargo build --release --locked -p muster
+
+.PHONY: demo
+demo: engines build ## the main job on real input, on this machine, in under a minute
+	target/release/muster demo
+
+.PHONY: test
+test: engines $(TOOLS) ## every test of the workspace
+	cargo test --locked --workspace --doc --quiet
+ifeq ($(HAVE_NEXTEST),yes)
+	$(NEXTEST) --locked
+else
+	cargo test --locked --workspace --lib --bins --tests --no-fail-fast
+endif
+
+.PHONY: test-data
+test-data: engines ## the suites over real feeds: make test-data MUSTER_TEST_DATA=DIR
+	@test -d "$(MUSTER_TEST_DATA)" || { echo "make test-data MUSTER_TEST_DATA=DIR: no such folder: '$(MUSTER_TEST_DATA)'" >&2; exit 2; }
+ifeq ($(HAVE_NEXTEST),yes)
+	MUSTER_TEST_DATA="$(abspath $(MUSTER_TEST_DATA))" $(NEXTEST) --locked --no-tests=warn -E 'test(/data/) | binary(/data/)'
+else
+	MUSTER_TEST_DATA="$(abspath $(MUSTER_TEST_DATA))" cargo test --locked --workspace --lib --bins --tests --no-fail-fast data
+endif
+
+.PHONY: lint fmt-check clippy doc
+lint: fmt-check clippy doc ## format, clippy and documentation, warnings as errors
+
+fmt-check: ## the format alone
+	cargo fmt --all --check
+
+clippy: ## clippy alone, every target
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+doc: ## rustdoc alone, broken links are errors
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+.PHONY: deny
+deny: $(TOOLS) ## licences, banned crates, sources, and known vulnerabilities where their database is reachable
+	deploy/tools/deny.sh "$(VENV)"
+
+.PHONY: deploy-check
+deploy-check: $(TOOLS) ## compose, chart, dashboards, scripts: by their real tools, without an engine or a cluster
+	$(VENV)/bin/python deploy/check
+
+.PHONY: secrets
+secrets: ## passwords and certificates of docker-compose.yml, made once into deploy/secrets
+	python3 deploy/tools/secrets.py
+
+.PHONY: bench
+bench: engines build ## the figures of the README, a line each, beside their references
+	cargo run --release --locked -p muster-tests --bin muster-bench
+
+.PHONY: fuzz-check
+fuzz-check: ## the property tests of every parser with many more cases (FUZZ_CASES)
+	PROPTEST_CASES=$(FUZZ_CASES) cargo test --locked --release $(addprefix -p ,$(FUZZ_PACKAGES)) --lib --tests
+
+.PHONY: tools
+tools: $(TOOLS) ## the checking tools, from PyPI by pinned hash, into .muster/venv
+
+# One virtual environment for every Python tool. Wheels only, so that installing runs nobody's code.
+$(TOOLS): deploy/tools/requirements.txt
+	python3 -m venv "$(VENV)"
+	"$(VENV)/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r $<
+	touch "$@"
+
+.PHONY: clean-engines
+clean-engines: ## forget the fetched engines
+	rm -rf $(STATE)/engines
