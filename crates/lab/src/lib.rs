@@ -1,0 +1,1 @@
+//! Real listeners with declared personas, for the demo and the tests.
