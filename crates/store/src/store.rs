@@ -1,0 +1,79 @@
+//! The handle.
+
+use std::time::Duration;
+
+use clickhouse::{Client, Compression};
+use tokio::time::timeout;
+
+use crate::error::{Failure, StoreError};
+use crate::options::StoreOptions;
+
+/// A connection to ClickHouse; cloning shares the connections.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) client: Client,
+    pub(crate) options: StoreOptions,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Connects and logs in; what is in the database is [`Store::check_schema`]'s question.
+    ///
+    /// # Errors
+    /// When nobody answers, or the user or password is wrong.
+    pub async fn connect(options: StoreOptions) -> Result<Self, StoreError> {
+        let store = Self::lazy(options);
+        store.ping().await?;
+        Ok(store)
+    }
+
+    /// A handle that connects with its first request.
+    #[must_use]
+    pub fn lazy(options: StoreOptions) -> Self {
+        let compression = if options.compression { Compression::Lz4 } else { Compression::None };
+        let client = Client::default()
+            .with_url(&options.url)
+            .with_user(&options.user)
+            .with_password(&options.password)
+            .with_database(&options.database)
+            .with_compression(compression);
+        Self { client, options }
+    }
+
+    /// Asks for nothing and expects an answer: whether the engine is there and takes the user.
+    ///
+    /// # Errors
+    /// When nobody answers, or the user or password is wrong.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        // Without the database: it may have yet to be made.
+        let client = self.client.clone().with_database("default");
+        self.within("a ping", self.options.connect_timeout(), client.query("SELECT 1").fetch_one::<u8>()).await?;
+        Ok(())
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub fn options(&self) -> &StoreOptions {
+        &self.options
+    }
+
+    /// Runs a request with a deadline of its own, and sorts its error.
+    pub(crate) async fn within<T>(
+        &self,
+        what: &str,
+        deadline: Duration,
+        request: impl Future<Output = Result<T, clickhouse::error::Error>>,
+    ) -> Result<T, StoreError> {
+        let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
+        match timeout(deadline, request).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(Failure::from(error).of_query(what, deadline_ms, &self.options)),
+            Err(_) => Err(StoreError::Deadline { what: what.to_owned(), deadline_ms }),
+        }
+    }
+}
