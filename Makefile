@@ -71,7 +71,7 @@ deploy-check: $(TOOLS) ## compose, chart, dashboards, scripts: by their real too
 
 .PHONY: secrets
 secrets: ## passwords and certificates of docker-compose.yml, made once into deploy/secrets
-	python3 deploy/tools/secrets.py
+	python3 deploy/tools/make_secrets.py
 
 .PHONY: bench
 bench: engines build ## the figures of the README, a line each, beside their references

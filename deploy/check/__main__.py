@@ -1,0 +1,20 @@
+"""`make deploy-check`: what is deployed, checked by the tools that will read it, without an engine or a cluster."""
+
+import sys
+import time
+
+import chart
+import compose
+from report import Report
+
+
+def main() -> int:
+    report, start = Report(), time.monotonic()
+    for part in (compose, chart):
+        part.check(report)
+    print(f"deploy-check: {report.passed} passed, {report.failed} failed, {time.monotonic() - start:.0f} s")
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
