@@ -1,6 +1,7 @@
 //! The real engines: users, `kill -9`, taken ports, wrong passwords.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod faults;
 mod support;
 mod users;
 
