@@ -1,18 +1,18 @@
 //! ClickHouse as a child process: the program of this process again, as `engine clickhouse`.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{ChildStdin, Command};
 use std::time::Duration;
 
 use crate::engines::Durability;
 use crate::password::write_private;
 use crate::ports::{self, Reserved};
 use crate::process::Process;
-use crate::{Error, Password, sys};
+use crate::{Error, Password};
 
 mod config;
 
@@ -62,7 +62,7 @@ pub(crate) struct ClickHouse {
 #[derive(Debug)]
 struct Running {
     process: Process,
-    pipe: File,
+    pipe: Option<ChildStdin>,
 }
 
 /// What the configuration is made from.
@@ -107,20 +107,15 @@ impl ClickHouse {
     fn launch(&mut self, lock: &File) -> Result<(), Error> {
         ports::check_free(ENGINE, self.http_port.port)?;
         ports::check_free(ENGINE, self.tcp_port.port)?;
-        let path = self.dir.join("stop");
-        let _ = fs::remove_file(&path);
-        sys::make_fifo(&path).map_err(Error::file("make", &path))?;
-        // Opened for both directions a pipe does not wait for the other side; its end of file comes when we close it,
-        // or die.
-        let pipe = OpenOptions::new().read(true).write(true).open(&path).map_err(Error::file("open", &path))?;
-        let process = Process::spawn(ENGINE, self.command(&path), &self.dir, lock)?;
+        let mut process = Process::spawn(ENGINE, self.command(), &self.dir, lock)?;
+        let pipe = process.take_input();
         self.running = Some(Running { process, pipe });
         Ok(())
     }
 
     /// The arguments of clickhouse-local. The path has to be absolute: with a relative one it looks for the directory
     /// of a new part in the wrong place when it syncs it.
-    fn command(&self, pipe: &Path) -> Command {
+    fn command(&self) -> Command {
         let option = |name: &str, value: &dyn std::fmt::Display| format!("--{name}={value}");
         let mut command = Command::new(&self.program);
         command.args(["engine", "clickhouse"]).arg(&self.library).args([
@@ -131,7 +126,7 @@ impl ClickHouse {
             option("listen_host", &"127.0.0.1"),
             option("http_port", &self.http_port.port),
             option("tcp_port", &self.tcp_port.port),
-            option("query", &config::serve_until_end_of(pipe)),
+            option("query", &config::SERVE),
         ]);
         command
     }

@@ -104,6 +104,9 @@ impl Engines {
         let named = &options.data_dir;
         fs::create_dir_all(named).map_err(Error::file("make", named))?;
         let dir = named.canonicalize().map_err(Error::file("find", named))?;
+        if dir.to_str().is_none() {
+            return Err(Error::DataName { path: dir });
+        }
         let lock = lock::take(&dir)?;
         let passwords = settle_passwords(&dir, &mut options)?;
         let nats_settings = nats::Settings {

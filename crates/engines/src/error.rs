@@ -90,6 +90,12 @@ pub enum Error {
         /// The data directory.
         path: PathBuf,
     },
+    /// The configurations of the engines are UTF-8.
+    #[error("use the engine data in {}: the name of the directory is not UTF-8; choose another one", path.display())]
+    DataName {
+        /// The data directory.
+        path: PathBuf,
+    },
     /// A user, setting or table cannot be written into a configuration.
     #[error("configure {engine}: {what} {name:?} must be a letter, then letters, digits, `_` or `-`")]
     Name {

@@ -126,7 +126,8 @@ impl Proxy {
     /// Sets the fault; it replaces the one before. Errors when the port of a proxy that refused is taken meanwhile.
     pub async fn set(&self, fault: Fault) -> std::io::Result<()> {
         if fault == Fault::Refuse {
-            if let Some(task) = self.listener().take() {
+            let listening = self.listener().take();
+            if let Some(task) = listening {
                 task.abort();
                 // The socket is closed when the task is gone.
                 let _ = task.await;
@@ -145,7 +146,8 @@ impl Proxy {
             state.fault = fault;
             state.left = left;
         });
-        if self.listener().is_none() {
+        let closed = self.listener().is_none();
+        if closed {
             let listener = TcpListener::bind(self.address).await?;
             *self.listener() = Some(tokio::spawn(connection::accept(listener, Arc::clone(&self.shared))));
         }

@@ -22,10 +22,7 @@ mod nats;
 mod password;
 mod ports;
 mod process;
-#[expect(
-    unsafe_code,
-    reason = "signals, named pipes, the death signal of a child and a foreign library have no safe API"
-)]
+#[expect(unsafe_code, reason = "signals, the death signal of a child and a foreign library have no safe API")]
 mod sys;
 pub mod testing;
 

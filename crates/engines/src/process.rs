@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -57,11 +57,16 @@ impl Process {
         let opened = OpenOptions::new().create(true).append(true).open(&printed);
         let output = opened.map_err(Error::file("open", &printed))?;
         let errors = output.try_clone().map_err(Error::file("open", &printed))?;
-        command.current_dir(dir).stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
+        command.current_dir(dir).stdin(Stdio::piped()).stdout(output).stderr(errors).process_group(0);
         sys::tie(&mut command, lock.as_fd());
         let program = PathBuf::from(command.get_program());
         let child = spawn_on_lasting_thread(command).map_err(|source| Error::Spawn { engine, program, source })?;
         Ok(Self { engine, child, logs })
+    }
+
+    /// The writing end of its standard input. It is closed when this is dropped, or when we die.
+    pub(crate) fn take_input(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
     }
 
     pub(crate) fn id(&self) -> u32 {

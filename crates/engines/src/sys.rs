@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -15,13 +15,6 @@ pub(crate) fn terminate(pid: u32) -> io::Result<()> {
     let pid = libc::pid_t::try_from(pid).map_err(io::Error::other)?;
     // SAFETY: kill(2) takes two numbers; a wrong one is an error it returns.
     check(unsafe { libc::kill(pid, libc::SIGTERM) })
-}
-
-/// Makes a named pipe that only its owner can use.
-pub(crate) fn make_fifo(path: &Path) -> io::Result<()> {
-    let path = CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)?;
-    // SAFETY: the path is a C string that outlives the call.
-    check(unsafe { libc::mkfifo(path.as_ptr(), 0o600) })
 }
 
 /// Ties a child to us: it is killed when the thread that starts it ends (so start it from one that lives as long as the

@@ -19,11 +19,10 @@ const MERGE_MEMORY_SHARE: u64 = 4;
 const EVERY_PROFILE: [(&str, &str); 3] =
     [("async_insert", "0"), ("wait_for_async_insert", "1"), ("fsync_metadata", "1")];
 
-/// Serves until the pipe has no writer any more. The listeners have to be asked for in clickhouse-local.
-pub(super) fn serve_until_end_of(pipe: &Path) -> String {
-    let pipe = pipe.display().to_string().replace('\\', "\\\\").replace('\'', "\\'");
-    format!("SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; SELECT count() FROM file('{pipe}', LineAsString)")
-}
+/// Serves until standard input, a pipe, has no writer any more. The listeners have to be asked for in clickhouse-local.
+/// A named pipe would do as well, but `file` reads `*` and `{}` in its path as a pattern.
+pub(super) const SERVE: &str =
+    "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP; SELECT count() FROM file('/dev/stdin', LineAsString)";
 
 /// The server's file: memory, small pools (a thread costs little, an idle server should cost little), durability.
 pub(super) fn server(dir: &Path, settings: Settings<'_>) -> String {
@@ -81,7 +80,7 @@ pub(super) fn users(users: &[ClickHouseUser]) -> Result<String, Error> {
             return Err(Error::DuplicateUser { engine: ENGINE, name: user.name.clone() });
         }
         let name = checked("the user", &user.name)?;
-        let _ = write!(profiles, "    <{name}>{}</{name}>\n", profile(user)?);
+        let _ = writeln!(profiles, "    <{name}>{}</{name}>", profile(user)?);
         let _ = write!(accounts, "{}", account(name, user)?);
     }
     Ok(format!(

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod faults;
+mod parent;
 mod support;
 mod users;
 
@@ -63,10 +64,12 @@ async fn clickhouse_keeps_every_acknowledged_row_over_kill_9() {
 
 #[tokio::test]
 async fn a_stop_and_a_new_start_on_the_directory_keep_data_and_passwords() {
-    let dir = tempfile::tempdir().unwrap();
+    // What a pattern, a quote or an XML file would trip over.
+    let above = tempfile::tempdir().unwrap();
+    let dir = above.path().join("a b{c,d}*'&<>\"e");
     let start = || {
         testing::start(|options| {
-            options.data_dir = dir.path().to_owned();
+            options.data_dir = dir.clone();
             let mut user = testing::clickhouse_user(TEST_USER);
             user.password = None;
             options.clickhouse_users.push(user);
