@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1] / "secrets"
 
-# The names of crates/bus (`Role::user_name`) and crates/store.
+# The names of crates/bus (`Role::user_name`), and those of crates/store after `muster_`.
 NATS_USERS = ["admin", "evaluator", "gateway", "recorder", "scanner", "scheduler", "watcher"]
 CLICKHOUSE_USERS = ["admin", "evaluator", "gateway", "grafana", "recorder"]
 # Ten years for the authority and two for the rest: renewed by deleting and running this again.
@@ -82,6 +82,12 @@ def main() -> int:
     (ROOT / "clickhouse" / "passwords.xml").unlink(missing_ok=True)
     write(ROOT / "clickhouse" / "passwords.xml", f"<clickhouse>\n{hashes}</clickhouse>\n")
     password(ROOT / "grafana" / "admin")
+    # Authenticates page tokens; all replicas of the gateway share it.
+    page_key = ROOT / "gateway" / "page.key"
+    if not page_key.exists():
+        page_key.parent.mkdir(exist_ok=True)
+        page_key.write_bytes(secrets.token_bytes(32))
+        page_key.chmod(0o444)
 
     tls = ROOT / "tls"
     tls.mkdir(exist_ok=True)

@@ -101,7 +101,7 @@ spec:
         - name: MUSTER__STORE__DATABASE
           value: {{ $v.store.database }}
         - name: MUSTER__STORE__USER
-          value: {{ .user }}
+          value: muster_{{ .user }}
         - name: MUSTER__STORE__PASSWORD__FILE
           value: /etc/muster/store/password
         {{- end }}
