@@ -27,15 +27,13 @@ impl Shape {
         }
     }
 
-    /// Every key, dotted.
+    /// Every key and every section, dotted.
     pub(super) fn keys(&self) -> Vec<String> {
         let Self::Fields(fields) = self else { return Vec::new() };
         let mut keys = Vec::new();
         for (name, shape) in fields {
-            match shape {
-                Self::Any => keys.push((*name).to_owned()),
-                Self::Fields(_) => keys.extend(shape.keys().into_iter().map(|key| format!("{name}.{key}"))),
-            }
+            keys.push((*name).to_owned());
+            keys.extend(shape.keys().into_iter().map(|key| format!("{name}.{key}")));
         }
         keys
     }

@@ -26,7 +26,8 @@ async fn a_service_runs_and_its_addresses_are_in_the_file() {
 
 #[tokio::test]
 async fn the_exit_code_is_the_errors() {
-    let exit = run("test", "1", &quiet(), |_| async { Err(Failure::message(Exit::Permission, "wrong password")) });
+    let config = quiet();
+    let exit = run("test", "1", &config, |_| async { Err(Failure::message(Exit::Permission, "wrong password")) });
     assert_eq!(exit.await, Exit::Permission);
 }
 
@@ -49,7 +50,8 @@ async fn a_wrong_filter_or_endpoint_is_a_usage_error() {
 #[tokio::test]
 async fn a_service_that_does_not_stop_is_cut_off() {
     let started = std::time::Instant::now();
-    let exit = run("test", "1", &quiet(), |context| async move {
+    let config = quiet();
+    let exit = run("test", "1", &config, |context| async move {
         context.shutdown.request("test");
         std::future::pending().await
     });
