@@ -5,11 +5,15 @@ pub mod encode;
 pub mod error;
 mod insert;
 pub mod options;
+pub mod permissions;
 pub mod query;
 pub mod rows;
+pub mod schema;
+pub mod snapshot;
 mod store;
 
 pub use block::{BlockBuilder, EncodedBlock};
 pub use error::{InsertError, StoreError};
 pub use options::StoreOptions;
+pub use schema::{SCHEMA_VERSION, TableEngine};
 pub use store::Store;
