@@ -1,0 +1,359 @@
+//! One thread's loop: claim, send, hear, give up, report.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use muster_sweep::{Grant, SliceRange, Transport, Unit};
+use rustix::event::{Timespec, epoll};
+use tokio::sync::mpsc;
+
+use super::slice::{Fate, SliceBuilder, SliceResult};
+use super::socket::{Attempt, Socket, is_shortage};
+use super::{Shared, SkipReason};
+
+/// Units asked for under one lock of the rates, and sent before the halt flag is looked at as a batch.
+const BATCH: usize = 64;
+
+/// Units whose host has to wait stand aside, so that others go on; beyond this many the thread waits too.
+const ASIDE_MAX: usize = 1_024;
+
+/// A thread looks up at least so often: halt and stop take effect within it.
+const NAP_MAX: Duration = Duration::from_millis(50);
+
+/// The kernel repeats a SYN after it (RFC 6298, 2.1).
+const RETRANSMIT_AFTER: Duration = Duration::from_secs(1);
+
+/// A unit that this machine is too short of something to send is tried again 20 ms later, for a second.
+const SHORTAGE_PAUSE_NS: u64 = 20_000_000;
+const SHORTAGE_TRIES: u8 = 50;
+
+/// A unit with the number of times it could not be sent.
+#[derive(Debug, Clone, Copy)]
+struct Task {
+    unit: Unit,
+    tries: u8,
+}
+
+/// A socket and what it is doing.
+#[derive(Debug)]
+struct Slot {
+    socket: Socket,
+    watched: bool,
+    /// Tells one use of the slot from the next.
+    turn: u32,
+    busy: Option<Busy>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Busy {
+    unit: Unit,
+    since: Instant,
+}
+
+/// A moment in the life of an attempt.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    at: Instant,
+    slot: usize,
+    turn: u32,
+}
+
+pub(super) struct Flight {
+    shared: Arc<Shared>,
+    results: mpsc::Sender<SliceResult>,
+    epoll: std::os::fd::OwnedFd,
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+    /// In the order of their instants, since all attempts wait equally long.
+    retransmissions: VecDeque<Due>,
+    timeouts: VecDeque<Due>,
+    slices: Vec<SliceBuilder>,
+    /// What is left of the slice that is being sent.
+    sending: std::ops::Range<u32>,
+    aside: BinaryHeap<Reverse<(u64, u32, u8)>>,
+    /// Sockets that there may be; a shortage of descriptors lowers it.
+    window: usize,
+}
+
+impl Flight {
+    pub(super) fn new(shared: Arc<Shared>, results: mpsc::Sender<SliceResult>) -> Result<Self, &'static str> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|_| "this process can open no more files")?;
+        let window = shared.window;
+        Ok(Self {
+            shared,
+            results,
+            epoll,
+            slots: Vec::new(),
+            free: Vec::new(),
+            retransmissions: VecDeque::new(),
+            timeouts: VecDeque::new(),
+            slices: Vec::new(),
+            sending: 0..0,
+            aside: BinaryHeap::new(),
+            window,
+        })
+    }
+
+    /// Until every slice is claimed and decided, or halt, or nobody wants the results.
+    pub(super) fn run(mut self) -> Result<(), &'static str> {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut events = Vec::with_capacity(BATCH * 4);
+        loop {
+            if self.shared.stop.load(Ordering::Acquire) || self.shared.gate.is_halted() {
+                // Dropping the sockets takes back what is pending; a slice that is not whole is not reported.
+                return Ok(());
+            }
+            let wait = self.next_batch(&mut batch);
+            for task in batch.drain(..) {
+                self.send(task)?;
+            }
+            if self.slices.is_empty() && self.sending.is_empty() && self.shared.all_claimed() {
+                return Ok(());
+            }
+            self.hear(&mut events, wait)?;
+            self.give_up()?;
+        }
+    }
+
+    /// Fills `batch` with units that may go now, and says how long there is nothing else to send.
+    fn next_batch(&mut self, batch: &mut Vec<Task>) -> Duration {
+        let room = self.free.len() + self.window.saturating_sub(self.slots.len());
+        let shared = Arc::clone(&self.shared);
+        let now_ns = shared.gate.pace.now_ns();
+        let mut limiter = shared.gate.pace.lock();
+        while batch.len() < BATCH.min(room) {
+            let Some(task) = self.next_task(now_ns) else {
+                let next_ns = self.aside.peek().map_or(u64::MAX, |Reverse((at_ns, ..))| *at_ns);
+                return if batch.is_empty() { nap(next_ns, now_ns) } else { Duration::ZERO };
+            };
+            match limiter.ask(now_ns, task.unit.address) {
+                Grant::Now => batch.push(task),
+                Grant::HostAt(at_ns) => self.put_aside(task, at_ns),
+                Grant::SiteAt(at_ns) => {
+                    self.put_aside(task, at_ns);
+                    return if batch.is_empty() { nap(at_ns, now_ns) } else { Duration::ZERO };
+                }
+                Grant::Never => {
+                    self.put_aside(task, now_ns.saturating_add(1_000_000_000));
+                    return NAP_MAX;
+                }
+            }
+        }
+        if batch.is_empty() { NAP_MAX } else { Duration::ZERO }
+    }
+
+    /// The next unit in turn: one that stood aside long enough, or a new one.
+    fn next_task(&mut self, now_ns: u64) -> Option<Task> {
+        if let Some(Reverse((at_ns, index, tries))) = self.aside.peek().copied()
+            && (at_ns <= now_ns)
+        {
+            self.aside.pop();
+            return Some(Task { unit: self.shared.lease.unit(index)?, tries });
+        }
+        if self.aside.len() >= ASIDE_MAX {
+            return None;
+        }
+        if self.sending.is_empty() {
+            let range: SliceRange = self.shared.claim()?;
+            self.sending = range.unit_indices();
+            self.slices.push(SliceBuilder::new(range));
+        }
+        let index = self.sending.next()?;
+        Some(Task { unit: self.shared.lease.unit(index)?, tries: 0 })
+    }
+
+    fn put_aside(&mut self, task: Task, until_ns: u64) {
+        self.aside.push(Reverse((until_ns, task.unit.index, task.tries)));
+    }
+
+    fn send(&mut self, task: Task) -> Result<(), &'static str> {
+        let unit = task.unit;
+        if unit.transport != Transport::Tcp {
+            return self.decide(&unit, Fate::Skipped(SkipReason::LocalError));
+        }
+        let Some(at) = self.free_slot(&unit) else { return self.retry(task) };
+        let since = Instant::now();
+        let Some(slot) = self.slots.get_mut(at) else { return Err("a socket is missing") };
+        let mut attempt = slot.socket.connect(&self.shared.gate, &unit);
+        if attempt == Attempt::Pending && unit.address.is_loopback() {
+            // Loopback has answered before connect returns: no need to wait for the event.
+            attempt = slot.socket.ask(&unit);
+        }
+        match attempt {
+            Attempt::Pending => self.watch(at, Busy { unit, since }),
+            Attempt::Later => {
+                self.release(at);
+                self.retry(task)
+            }
+            Attempt::Open | Attempt::Closed | Attempt::Silent | Attempt::Skipped(_) => {
+                self.release(at);
+                self.decide_attempt(&unit, attempt, since)
+            }
+        }
+    }
+
+    fn retry(&mut self, task: Task) -> Result<(), &'static str> {
+        if task.tries >= SHORTAGE_TRIES {
+            return self.decide(&task.unit, Fate::Skipped(SkipReason::Shortage));
+        }
+        let until_ns = self.shared.gate.pace.now_ns().saturating_add(SHORTAGE_PAUSE_NS);
+        self.put_aside(Task { tries: task.tries + 1, ..task }, until_ns);
+        Ok(())
+    }
+
+    /// A free socket of the right family; `None` when this machine has none left.
+    fn free_slot(&mut self, unit: &Unit) -> Option<usize> {
+        if let Some(at) = self.free.pop() {
+            let slot = self.slots.get_mut(at)?;
+            if !slot.socket.fits(unit.address) {
+                let Ok(socket) = Socket::for_address(unit.address) else {
+                    self.free.push(at);
+                    return None;
+                };
+                // Closing the old one takes it out of the epoll.
+                slot.socket = socket;
+                slot.watched = false;
+            }
+            return Some(at);
+        }
+        match Socket::for_address(unit.address) {
+            Ok(socket) => {
+                self.slots.push(Slot { socket, watched: false, turn: 0, busy: None });
+                Some(self.slots.len() - 1)
+            }
+            Err(error) => {
+                if is_shortage(error) {
+                    self.window = self.slots.len().max(1);
+                }
+                None
+            }
+        }
+    }
+
+    fn watch(&mut self, at: usize, busy: Busy) -> Result<(), &'static str> {
+        let Some(slot) = self.slots.get_mut(at) else { return Err("a socket is missing") };
+        if !slot.watched {
+            let flags = epoll::EventFlags::OUT | epoll::EventFlags::ET;
+            let data = epoll::EventData::new_u64(at as u64);
+            epoll::add(&self.epoll, &slot.socket, data, flags).map_err(|_| "a socket cannot be watched")?;
+            slot.watched = true;
+        }
+        slot.busy = Some(busy);
+        let due = |after| Due { at: busy.since + after, slot: at, turn: slot.turn };
+        if self.shared.timeout > RETRANSMIT_AFTER {
+            self.retransmissions.push_back(due(RETRANSMIT_AFTER));
+        }
+        self.timeouts.push_back(due(self.shared.timeout));
+        Ok(())
+    }
+
+    /// Makes a slot as new: what it was doing is taken back.
+    fn release(&mut self, at: usize) {
+        let Some(slot) = self.slots.get_mut(at) else { return };
+        slot.busy = None;
+        slot.turn = slot.turn.wrapping_add(1);
+        if slot.socket.take_back().is_err() {
+            // Never seen; a new socket is as good. Without one the old stays and its next unit is tried again.
+            let address = std::net::IpAddr::from([127, 0, 0, 1]);
+            if let Ok(socket) = Socket::for_address(address) {
+                slot.socket = socket;
+                slot.watched = false;
+            }
+        }
+        self.free.push(at);
+    }
+
+    fn hear(&mut self, events: &mut Vec<epoll::Event>, wait: Duration) -> Result<(), &'static str> {
+        let due = self.timeouts.front().map_or(wait, |due| due.at.saturating_duration_since(Instant::now()).min(wait));
+        if due.is_zero() && self.timeouts.is_empty() {
+            return Ok(());
+        }
+        let due = Timespec { tv_sec: 0, tv_nsec: i64::from(due.min(NAP_MAX).subsec_nanos()) };
+        events.clear();
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), Some(&due)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return Err("the sockets cannot be waited for"),
+        }
+        for event in &*events {
+            let data = event.data;
+            let Ok(at) = usize::try_from(data.u64()) else { continue };
+            self.look_at(at)?;
+        }
+        Ok(())
+    }
+
+    fn look_at(&mut self, at: usize) -> Result<(), &'static str> {
+        let Some(slot) = self.slots.get(at) else { return Ok(()) };
+        // An event of an earlier use: nothing to look at, or still pending.
+        let Some(Busy { unit, since }) = slot.busy else { return Ok(()) };
+        let attempt = slot.socket.ask(&unit);
+        if attempt == Attempt::Pending {
+            return Ok(());
+        }
+        self.release(at);
+        self.decide_attempt(&unit, attempt, since)
+    }
+
+    /// Ends attempts that had their time, and counts the SYNs that the kernel repeated.
+    fn give_up(&mut self) -> Result<(), &'static str> {
+        let now = Instant::now();
+        while let Some(due) = self.retransmissions.pop_front_if(|due| due.at <= now) {
+            if let Some(busy) = self.still(due) {
+                let pace = &self.shared.gate.pace;
+                pace.lock().charge(pace.now_ns(), busy.unit.address);
+            }
+        }
+        while let Some(due) = self.timeouts.pop_front_if(|due| due.at <= now) {
+            let Some(busy) = self.still(due) else { continue };
+            self.look_at(due.slot)?;
+            if self.still(due).is_some() {
+                self.release(due.slot);
+                self.decide(&busy.unit, Fate::Silent)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn still(&self, due: Due) -> Option<Busy> {
+        self.slots.get(due.slot).filter(|slot| slot.turn == due.turn)?.busy
+    }
+
+    fn decide_attempt(&mut self, unit: &Unit, attempt: Attempt, since: Instant) -> Result<(), &'static str> {
+        let fate = match attempt {
+            Attempt::Open => Fate::Open { rtt: since.elapsed() },
+            Attempt::Closed => Fate::Closed,
+            Attempt::Silent | Attempt::Pending => Fate::Silent,
+            // The loop ends at its next turn and the slice is not reported.
+            Attempt::Skipped(reason) => Fate::Skipped(reason),
+            Attempt::Later => Fate::Skipped(SkipReason::Shortage),
+        };
+        self.decide(unit, fate)
+    }
+
+    fn decide(&mut self, unit: &Unit, fate: Fate) -> Result<(), &'static str> {
+        let index = unit.index / self.shared.lease.units_per_slice();
+        let Some(at) = self.slices.iter().position(|slice| slice.index() == index) else {
+            return Err("a slice is missing");
+        };
+        let Some(slice) = self.slices.get_mut(at) else { return Err("a slice is missing") };
+        if !slice.decide(unit, fate) {
+            return Ok(());
+        }
+        let result = self.slices.swap_remove(at).finish();
+        if result.skipped_by.iter().any(|(reason, count)| *reason == SkipReason::Halted && *count > 0) {
+            return Ok(());
+        }
+        // The channel holds as many slices as may be under way, so this does not wait; an error: nobody wants it.
+        if self.results.blocking_send(result).is_err() {
+            self.shared.stop.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+}
+
+fn nap(until_ns: u64, now_ns: u64) -> Duration {
+    Duration::from_nanos(until_ns.saturating_sub(now_ns)).min(NAP_MAX)
+}

@@ -1,0 +1,124 @@
+//! What is found out about a slice, while it is being found out.
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use muster_sweep::{Bitmap, SliceCounts, SliceRange, Unit};
+
+use super::SkipReason;
+
+/// An open port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// Index in the lease.
+    pub unit: u32,
+    /// Where.
+    pub address: IpAddr,
+    /// Which.
+    pub port: u16,
+    /// From the SYN to the answer as this machine saw it: an upper bound of the round trip.
+    pub rtt: Duration,
+    /// From the slice's start.
+    pub observed_after: Duration,
+}
+
+/// What became of every unit of a slice: open, closed, skipped, and silent is the rest.
+#[derive(Debug, Clone)]
+pub struct SliceResult {
+    /// Which units.
+    pub range: SliceRange,
+    /// When its first unit was taken up.
+    pub started_at: Timestamp,
+    /// When its last unit was decided.
+    pub finished_at: Timestamp,
+    /// Open ports, by unit.
+    pub open: Vec<Open>,
+    /// Bit u: unit `first_unit + u` answered that nothing listens.
+    pub closed: Bitmap,
+    /// Bit u: unit `first_unit + u` was not probed.
+    pub skipped: Bitmap,
+    /// How many were skipped, by reason.
+    pub skipped_by: [(SkipReason, u32); SkipReason::ALL.len()],
+    /// All together.
+    pub counts: SliceCounts,
+}
+
+/// How a unit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Open { rtt: Duration },
+    Closed,
+    Silent,
+    Skipped(SkipReason),
+}
+
+#[derive(Debug)]
+pub(super) struct SliceBuilder {
+    range: SliceRange,
+    started: Instant,
+    started_at: Timestamp,
+    open: Vec<Open>,
+    closed: Bitmap,
+    skipped: Bitmap,
+    skipped_by: [(SkipReason, u32); SkipReason::ALL.len()],
+    undecided: u32,
+}
+
+impl SliceBuilder {
+    pub(super) fn new(range: SliceRange) -> Self {
+        Self {
+            range,
+            started: Instant::now(),
+            started_at: Timestamp::now(),
+            open: Vec::new(),
+            closed: Bitmap::new(range.units),
+            skipped: Bitmap::new(range.units),
+            skipped_by: SkipReason::ALL.map(|reason| (reason, 0)),
+            undecided: range.units,
+        }
+    }
+
+    pub(super) const fn index(&self) -> u32 {
+        self.range.index
+    }
+
+    /// Notes the fate of a unit; each is decided once. `true` when it was the last of the slice.
+    pub(super) fn decide(&mut self, unit: &Unit, fate: Fate) -> bool {
+        let bit = unit.index - self.range.first_unit;
+        match fate {
+            Fate::Open { rtt } => self.open.push(Open {
+                unit: unit.index,
+                address: unit.address,
+                port: unit.port,
+                rtt,
+                observed_after: self.started.elapsed(),
+            }),
+            Fate::Closed => self.closed.set(bit),
+            Fate::Silent => {}
+            Fate::Skipped(reason) => {
+                self.skipped.set(bit);
+                self.skipped_by.iter_mut().filter(|(of, _)| *of == reason).for_each(|(_, count)| *count += 1);
+            }
+        }
+        self.undecided -= 1;
+        self.undecided == 0
+    }
+
+    pub(super) fn finish(mut self) -> SliceResult {
+        self.open.sort_unstable_by_key(|open| open.unit);
+        let (open, closed, skipped) =
+            (self.open.len() as u64, u64::from(self.closed.count()), u64::from(self.skipped.count()));
+        let silent = u64::from(self.range.units) - open - closed - skipped;
+        SliceResult {
+            range: self.range,
+            started_at: self.started_at,
+            finished_at: Timestamp::now(),
+            open: self.open,
+            closed: self.closed,
+            skipped: self.skipped,
+            skipped_by: self.skipped_by,
+            counts: SliceCounts { open, closed, silent, skipped },
+        }
+    }
+}
