@@ -145,7 +145,7 @@ def client(command: list[str], package: str) -> None:
     except FileNotFoundError:
         raise Failed(f"run {command[0]}: it is not installed; on Debian: apt-get install {package}") from None
     if status != 0:
-        what = " ".join(command[1:4] if command[0] == sys.executable else command[:2])
+        what = " ".join(command[2:4] if command[0] == sys.executable else command[:2])
         raise Failed(
             f"fetch with `{what}` (exit code {status}, its message is above); without a registry, copy a folder with "
             f"{NATS} and {LIBRARY} from another machine and name it with --engines"

@@ -1,7 +1,8 @@
 //! Both engines on one data directory.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -102,7 +103,9 @@ impl Engines {
     /// [`Self::start`] for callers without a runtime.
     pub fn start_blocking(mut options: EnginesOptions) -> Result<Self, Error> {
         let named = &options.data_dir;
-        fs::create_dir_all(named).map_err(Error::file("make", named))?;
+        // Not for other users of the machine: what the engines keep is where every weakness is.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(named);
+        made.map_err(Error::file("make", named))?;
         let dir = named.canonicalize().map_err(Error::file("find", named))?;
         if dir.to_str().is_none() {
             return Err(Error::DataName { path: dir });
@@ -277,4 +280,17 @@ fn default_memory_bytes() -> u64 {
 fn total_bytes(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_memory_of_the_machine_is_read_in_bytes() {
+        assert_eq!(total_bytes("MemTotal:       24596332 kB\nMemFree: 1 kB\n"), Some(24_596_332 * 1024));
+        assert_eq!(total_bytes("MemFree: 1 kB\n"), None);
+        assert_eq!(total_bytes("MemTotal: 18446744073709551615 kB"), None);
+    }
 }

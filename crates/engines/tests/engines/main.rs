@@ -95,6 +95,28 @@ async fn a_stop_and_a_new_start_on_the_directory_keep_data_and_passwords() {
 }
 
 #[tokio::test]
+async fn both_say_that_they_sync_every_write() {
+    let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let monitoring = free.local_addr().unwrap().port();
+    drop(free);
+    let engines = testing::start(|options| {
+        options.durability = Durability::EveryWrite;
+        options.ports.nats_monitoring = Some(monitoring);
+        options.clickhouse_users.push(testing::clickhouse_user(TEST_USER));
+    })
+    .unwrap();
+    let client = clickhouse(&engines, TEST_USER);
+    let synced = "SELECT name FROM system.merge_tree_settings WHERE value = '1' AND name IN \
+                  ('fsync_after_insert', 'fsync_part_directory', 'min_rows_to_fsync_after_merge') ORDER BY name";
+    let synced: Vec<String> = client.query(synced).fetch_all().await.unwrap();
+    assert_eq!(synced, ["fsync_after_insert", "fsync_part_directory", "min_rows_to_fsync_after_merge"]);
+    let asynchronous: bool = client.query("SELECT getSetting('async_insert')").fetch_one().await.unwrap();
+    assert!(!asynchronous);
+    let nats = support::get(monitoring, "/jsz").await;
+    assert!(nats.contains("\"sync_always\": true"), "{nats}");
+}
+
+#[tokio::test]
 async fn a_taken_port_is_one_clear_line() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = taken.local_addr().unwrap().port();

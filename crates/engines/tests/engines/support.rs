@@ -3,6 +3,8 @@
 use async_nats::jetstream;
 use async_nats::{Client, ConnectError, ConnectOptions};
 use muster_engines::Engines;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// A client of ClickHouse as one of its users.
 pub(crate) fn clickhouse(engines: &Engines, user: &str) -> clickhouse::Client {
@@ -25,4 +27,13 @@ pub(crate) async fn stream(js: &jetstream::Context) -> jetstream::stream::Stream
     let config =
         jetstream::stream::Config { name: "T".to_owned(), subjects: vec!["t.>".to_owned()], ..Default::default() };
     js.create_stream(config).await.unwrap()
+}
+
+/// What an HTTP server on loopback answers.
+pub(crate) async fn get(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
