@@ -1,0 +1,196 @@
+//! One row of an inventory file.
+
+use std::net::IpAddr;
+
+use csv::ByteRecord;
+use jiff::Timestamp;
+
+use super::encode::canonical_asset;
+use crate::limits::{ASSET_BYTES_MAX, FIELD_BYTES_MAX, IDENTIFIERS_MAX};
+use crate::model::{Asset, Identifier, IdentifierKind};
+use crate::problem::shown;
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Key,
+    Name,
+    Owner,
+    SupportGroup,
+    Role,
+    Zone,
+    BaseImage,
+    Criticality,
+    Address,
+    Mac,
+    Fqdn,
+    DirectoryId,
+    Serial,
+    CloudId,
+    ValidFrom,
+    ValidUntil,
+}
+
+const COLUMNS: [(&str, Column); 16] = [
+    ("key", Column::Key),
+    ("name", Column::Name),
+    ("owner", Column::Owner),
+    ("support_group", Column::SupportGroup),
+    ("role", Column::Role),
+    ("zone", Column::Zone),
+    ("base_image", Column::BaseImage),
+    ("criticality", Column::Criticality),
+    ("address", Column::Address),
+    ("mac", Column::Mac),
+    ("fqdn", Column::Fqdn),
+    ("directory_id", Column::DirectoryId),
+    ("serial", Column::Serial),
+    ("cloud_id", Column::CloudId),
+    ("valid_from", Column::ValidFrom),
+    ("valid_until", Column::ValidUntil),
+];
+
+impl Column {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        COLUMNS.into_iter().find(|(known, _)| *known == name).map(|(_, column)| column)
+    }
+
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        COLUMNS.into_iter().map(|(name, _)| name)
+    }
+
+    fn name(self) -> &'static str {
+        COLUMNS.into_iter().find(|(_, column)| *column == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// The asset of a row, or what is wrong with it.
+pub(super) fn read_row(columns: &[Column], record: &ByteRecord) -> Result<Asset, String> {
+    if record.len() != columns.len() {
+        let (found, wanted) = (record.len(), columns.len());
+        return Err(format!("{found} fields, the header has {wanted}; quote fields that hold a comma or a line break"));
+    }
+    let mut asset = Asset {
+        key: String::new(),
+        name: String::new(),
+        owner: String::new(),
+        support_group: String::new(),
+        role: String::new(),
+        zone: String::new(),
+        base_image: String::new(),
+        criticality: String::new(),
+        identifiers: Vec::new(),
+    };
+    let (mut valid_from, mut valid_until) = (None, None);
+    let mut kinds = Vec::new();
+    for (column, field) in columns.iter().zip(record) {
+        let text = text(*column, field)?;
+        match column {
+            Column::Key => text.clone_into(&mut asset.key),
+            Column::Name => text.clone_into(&mut asset.name),
+            Column::Owner => text.clone_into(&mut asset.owner),
+            Column::SupportGroup => text.clone_into(&mut asset.support_group),
+            Column::Role => text.clone_into(&mut asset.role),
+            Column::Zone => text.clone_into(&mut asset.zone),
+            Column::BaseImage => text.clone_into(&mut asset.base_image),
+            Column::Criticality => text.clone_into(&mut asset.criticality),
+            Column::Address => each(text, &mut kinds, |part| address(part).map(IdentifierKind::Address))?,
+            Column::Mac => each(text, &mut kinds, |part| mac(part).map(IdentifierKind::Mac))?,
+            Column::Fqdn => each(text, &mut kinds, |part| fqdn(part).map(IdentifierKind::Fqdn))?,
+            Column::DirectoryId => each(text, &mut kinds, |part| Ok(IdentifierKind::DirectoryId(part.to_owned())))?,
+            Column::Serial => each(text, &mut kinds, |part| Ok(IdentifierKind::Serial(part.to_owned())))?,
+            Column::CloudId => each(text, &mut kinds, |part| Ok(IdentifierKind::CloudId(part.to_owned())))?,
+            Column::ValidFrom => valid_from = instant(*column, text)?,
+            Column::ValidUntil => valid_until = instant(*column, text)?,
+        }
+    }
+    if asset.key.is_empty() {
+        return Err("the key is empty".to_owned());
+    }
+    if let (Some(from), Some(until)) = (valid_from, valid_until)
+        && until <= from
+    {
+        return Err(format!("valid_until {until} is not after valid_from {from}"));
+    }
+    asset.identifiers = kinds.into_iter().map(|kind| Identifier { kind, valid_from, valid_until }).collect();
+    let bytes = canonical_asset(&asset).len();
+    if bytes > ASSET_BYTES_MAX {
+        return Err(format!("asset {} has {bytes} bytes, at most {ASSET_BYTES_MAX}", shown(&asset.key)));
+    }
+    Ok(asset)
+}
+
+fn text(column: Column, field: &[u8]) -> Result<&str, String> {
+    let name = column.name();
+    if field.len() > FIELD_BYTES_MAX {
+        let bytes = field.len();
+        return Err(format!("{name} has {bytes} bytes, at most {FIELD_BYTES_MAX}; is a closing quote missing?"));
+    }
+    let text = std::str::from_utf8(field).map_err(|_| format!("{name} is not UTF-8; save the file as UTF-8"))?.trim();
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(format!("{name} {} holds control characters", shown(text)));
+    }
+    Ok(text)
+}
+
+/// The parts of a field that may hold several; one that stands twice counts once.
+fn each(
+    text: &str,
+    kinds: &mut Vec<IdentifierKind>,
+    read: impl Fn(&str) -> Result<IdentifierKind, String>,
+) -> Result<(), String> {
+    for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+        let kind = read(part)?;
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+        if kinds.len() > IDENTIFIERS_MAX {
+            return Err(format!("more than {IDENTIFIERS_MAX} identifiers"));
+        }
+    }
+    Ok(())
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse::<IpAddr>()
+        .map(|address| address.to_canonical())
+        .map_err(|_| format!("{} is no IP address", shown(text)))
+}
+
+/// A MAC address in any of the usual notations, as lower case with colons.
+fn mac(text: &str) -> Result<String, String> {
+    let wrong = || format!("{} is no MAC address; write 00:1a:2b:3c:4d:5e", shown(text));
+    let groups: Vec<&str> = text.split([':', '-', '.']).collect();
+    // 001a2b3c4d5e; 001a.2b3c.4d5e; 00:1a:2b:3c:4d:5e
+    let group_length = match groups.len() {
+        1 => 12,
+        3 => 4,
+        6 => 2,
+        _ => return Err(wrong()),
+    };
+    if groups.iter().any(|group| group.len() != group_length) {
+        return Err(wrong());
+    }
+    let mut bytes = [0; 6];
+    hex::decode_to_slice(groups.concat(), &mut bytes).map_err(|_| wrong())?;
+    Ok(bytes.map(|byte| format!("{byte:02x}")).join(":"))
+}
+
+/// A host name: labels of 1 to 63 letters, digits, "-" and "_" (RFC 1123; "_" is common in practice), 253 in all.
+fn fqdn(text: &str) -> Result<String, String> {
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let label = |label: &str| !label.is_empty() && label.len() <= 63 && label.bytes().all(letter);
+    if name.len() > 253 || !name.split('.').all(label) {
+        return Err(format!("{} is no host name", shown(text)));
+    }
+    Ok(name)
+}
+
+fn instant(column: Column, text: &str) -> Result<Option<Timestamp>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |_| format!("{} {} is no instant; write 2026-01-01T00:00:00Z", column.name(), shown(text));
+    text.parse().map(Some).map_err(wrong)
+}
