@@ -17,6 +17,9 @@ FUZZ_PACKAGES := muster-identify muster-bulletin muster-estate muster-bus muster
 HAVE_NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 NEXTEST := cargo nextest run --workspace --no-fail-fast
 
+# The suites over real feeds, which do nothing without MUSTER_TEST_DATA: by their names.
+DATA_SUITES := test(/real_|data/) | binary(/data|kev/)
+
 include deploy/engines/engines.mk
 
 .PHONY: help
@@ -32,7 +35,7 @@ demo: engines build ## the main job on real input, on this machine, in under a m
 	target/release/muster demo
 
 .PHONY: test
-test: engines $(TOOLS) ## every test of the workspace
+test: engines $(TOOLS) ## every test of the workspace; with MUSTER_TEST_DATA=DIR also those over real feeds
 	cargo test --locked --workspace --doc --quiet
 ifeq ($(HAVE_NEXTEST),yes)
 	$(NEXTEST) --locked
@@ -44,9 +47,9 @@ endif
 test-data: engines ## the suites over real feeds: make test-data MUSTER_TEST_DATA=DIR
 	@test -d "$(MUSTER_TEST_DATA)" || { echo "make test-data MUSTER_TEST_DATA=DIR: no such folder: '$(MUSTER_TEST_DATA)'" >&2; exit 2; }
 ifeq ($(HAVE_NEXTEST),yes)
-	MUSTER_TEST_DATA="$(abspath $(MUSTER_TEST_DATA))" $(NEXTEST) --locked --no-tests=warn -E 'test(/data/) | binary(/data/)'
+	MUSTER_TEST_DATA="$(abspath $(MUSTER_TEST_DATA))" $(NEXTEST) --locked --no-tests=warn -E '$(DATA_SUITES)'
 else
-	MUSTER_TEST_DATA="$(abspath $(MUSTER_TEST_DATA))" cargo test --locked --workspace --lib --bins --tests --no-fail-fast data
+	MUSTER_TEST_DATA="$(abspath $(MUSTER_TEST_DATA))" cargo test --locked --workspace --lib --bins --tests --no-fail-fast real
 endif
 
 .PHONY: lint fmt-check clippy doc
@@ -67,7 +70,7 @@ deny: $(TOOLS) ## licences, banned crates, sources, and known vulnerabilities wh
 
 .PHONY: deploy-check
 deploy-check: $(TOOLS) ## compose, chart, dashboards, scripts: by their real tools, without an engine or a cluster
-	$(VENV)/bin/python deploy/check
+	$(VENV)/bin/python -B deploy/check
 
 .PHONY: secrets
 secrets: ## passwords and certificates of docker-compose.yml, made once into deploy/secrets
@@ -92,4 +95,4 @@ $(TOOLS): deploy/tools/requirements.txt
 
 .PHONY: clean-engines
 clean-engines: ## forget the fetched engines
-	rm -rf $(STATE)/engines
+	rm -rf $(ENGINES)

@@ -5,12 +5,15 @@ import time
 
 import chart
 import compose
+import dashboard
+import engines
+import scripts
 from report import Report
 
 
 def main() -> int:
     report, start = Report(), time.monotonic()
-    for part in (compose, chart):
+    for part in (scripts, compose, chart, engines, dashboard):
         part.check(report)
     print(f"deploy-check: {report.passed} passed, {report.failed} failed, {time.monotonic() - start:.0f} s")
     return 1 if report.failed else 0
