@@ -90,7 +90,7 @@ where
     }
 }
 
-/// [`launch`] inside a runtime that is already there.
+/// [`launch()`] inside a runtime that is already there.
 pub async fn run<F, Fut>(name: &'static str, version: &'static str, config: &KitConfig, service: F) -> Exit
 where
     F: FnOnce(Context) -> Fut,

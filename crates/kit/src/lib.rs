@@ -1,7 +1,7 @@
 //! How a process starts, is configured, observed and stopped.
 //!
 //! The path of every process is the same: parse, check the configuration, bind, log the bound addresses, run, drain.
-//! [`launch`] is that path; the other modules are its parts. Nothing here knows a service.
+//! [`launch()`] is that path; the other modules are its parts. Nothing here knows a service.
 //!
 //! | part | what it promises |
 //! |---|---|

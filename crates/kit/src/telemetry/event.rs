@@ -1,5 +1,6 @@
 //! The notable events of this crate: each a struct that logs and counts together, so that neither is forgotten.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -101,9 +102,14 @@ pub(crate) struct Panicked<'a> {
 
 impl Panicked<'_> {
     pub(crate) fn emit(&self) {
-        let backtrace = std::backtrace::Backtrace::capture();
+        let backtrace = Backtrace::capture();
+        // Only with RUST_BACKTRACE; without, there is nothing to tell.
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
         tracing::error!(
-            message = self.message, location = self.location, thread = self.thread, %backtrace,
+            panic = self.message,
+            location = self.location,
+            thread = self.thread,
+            backtrace,
             "panicked: this is a bug, please report it"
         );
         PANICS.add(1, &[]);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use rustls::client::WebPkiServerVerifier;
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ServerConfig};
 
@@ -91,6 +91,10 @@ impl TlsMaterial {
             builder.with_no_client_auth().with_cert_resolver(keys)
         };
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        // A resumed session is not checked against the authorities again, so one that was withdrawn would still count.
+        // Our connections live long: a full handshake each costs nothing.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
         Ok(Arc::new(config))
     }
 

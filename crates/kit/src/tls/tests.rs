@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::{ClientConfig, ServerConfig};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -35,10 +36,14 @@ fn write(directory: &Path, authority: &Authority) -> TlsFiles {
     }
 }
 
-/// One handshake with one message each way; the certificate that the server showed.
+/// A handshake and a message between two; the certificate that the server showed.
 async fn talk(server: &TlsMaterial, client: &TlsMaterial) -> std::io::Result<Vec<u8>> {
-    let acceptor = TlsAcceptor::from(server.server_config(&[b"h2"]).unwrap());
-    let connector = TlsConnector::from(client.client_config(&[b"h2"]).unwrap());
+    let (server, client) = (server.server_config(&[b"h2"]).unwrap(), client.client_config(&[b"h2"]).unwrap());
+    talk_with(&server, &client).await
+}
+
+async fn talk_with(server: &Arc<ServerConfig>, client: &Arc<ClientConfig>) -> std::io::Result<Vec<u8>> {
+    let (acceptor, connector) = (TlsAcceptor::from(Arc::clone(server)), TlsConnector::from(Arc::clone(client)));
     let (near, far) = tokio::io::duplex(1 << 16);
     let serving = tokio::spawn(async move {
         let mut stream = acceptor.accept(far).await?;
@@ -84,12 +89,13 @@ async fn a_renewed_certificate_is_served_by_the_same_configuration() {
     let authority = authority();
     let files = write(directory.path(), &authority);
     let material = TlsMaterial::load(&files).unwrap();
-    let before = talk(&material, &material).await.unwrap();
+    let (server, client) = (material.server_config(&[b"h2"]).unwrap(), material.client_config(&[b"h2"]).unwrap());
+    let before = talk_with(&server, &client).await.unwrap();
     assert_eq!(material.reload(), Reload::Unchanged);
 
     write(directory.path(), &authority);
     assert_eq!(material.reload(), Reload::Reloaded);
-    let after = talk(&material, &material).await.unwrap();
+    let after = talk_with(&server, &client).await.unwrap();
     assert_ne!(before, after);
 }
 
@@ -115,14 +121,19 @@ async fn a_bad_file_keeps_the_last_good_ones_until_it_is_good_again() {
 
 #[tokio::test]
 async fn a_new_authority_replaces_the_old_one() {
-    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let server = TlsMaterial::load(&write(ours.path(), &authority())).unwrap();
-    let next = authority();
-    let client = TlsMaterial::load(&write(theirs.path(), &next)).unwrap();
-    talk(&server, &client).await.unwrap_err();
-    write(ours.path(), &next);
-    assert_eq!(server.reload(), Reload::Reloaded);
-    talk(&server, &client).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let old = TlsMaterial::load(&write(directory.path(), &authority())).unwrap();
+    let server = old.server_config(&[b"h2"]).unwrap();
+    let frozen = TlsMaterial::load(&write(directory.path(), &authority())).unwrap();
+    let client = frozen.client_config(&[b"h2"]).unwrap();
+    talk_with(&server, &client).await.unwrap_err();
+
+    assert_eq!(old.reload(), Reload::Reloaded);
+    talk_with(&server, &client).await.unwrap();
+    // A client that was welcome before is not any more, whatever it remembers of the session.
+    std::fs::write(directory.path().join("ca.pem"), authority().pem()).unwrap();
+    assert_eq!(old.reload(), Reload::Reloaded);
+    talk_with(&server, &client).await.unwrap_err();
 }
 
 #[tokio::test(start_paused = true)]
