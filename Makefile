@@ -18,7 +18,7 @@ HAVE_NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 NEXTEST := cargo nextest run --workspace --no-fail-fast
 
 # The suites over real feeds, which do nothing without MUSTER_TEST_DATA: by their names.
-DATA_SUITES := test(/real_|data/) | binary(/data|kev/)
+DATA_SUITES := test(/(^|::)data_/)
 
 include deploy/engines/engines.mk
 
@@ -29,6 +29,10 @@ help: ## this list
 .PHONY: build
 build: ## the release binary, target/release/muster
 	cargo build --release --locked -p muster
+
+.PHONY: build-dev
+build-dev: ## the debug binary, target/debug/muster
+	cargo build --locked -p muster
 
 .PHONY: demo
 demo: engines build ## the main job on real input, on this machine, in under a minute
@@ -49,7 +53,7 @@ test-data: engines ## the suites over real feeds: make test-data MUSTER_TEST_DAT
 ifeq ($(HAVE_NEXTEST),yes)
 	MUSTER_TEST_DATA="$(abspath $(MUSTER_TEST_DATA))" $(NEXTEST) --locked --no-tests=warn -E '$(DATA_SUITES)'
 else
-	MUSTER_TEST_DATA="$(abspath $(MUSTER_TEST_DATA))" cargo test --locked --workspace --lib --bins --tests --no-fail-fast real
+	MUSTER_TEST_DATA="$(abspath $(MUSTER_TEST_DATA))" cargo test --locked --workspace --lib --bins --tests --no-fail-fast data_
 endif
 
 .PHONY: lint fmt-check clippy doc

@@ -8,12 +8,13 @@ import compose
 import dashboard
 import engines
 import scripts
+import settings
 from report import Report
 
 
 def main() -> int:
     report, start = Report(), time.monotonic()
-    for part in (scripts, compose, chart, engines, dashboard):
+    for part in (scripts, compose, chart, engines, dashboard, settings):
         part.check(report)
     print(f"deploy-check: {report.passed} passed, {report.failed} failed, {time.monotonic() - start:.0f} s")
     return 1 if report.failed else 0
