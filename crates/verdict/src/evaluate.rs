@@ -1,0 +1,354 @@
+//! Judges what inputs touched, and says what differs from what was published last.
+
+use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use muster_ids::HostId;
+
+use crate::host::{Host, NONE, Service, Sighting, Standing, dirty};
+use crate::outcome::Subject;
+use crate::rules::{self, Case, Judgement, RULE_VERSION};
+use crate::state::{Estate, SiteState};
+use crate::text::Text;
+use crate::time::{FOREVER, NEVER, Us, instant, optional};
+use crate::verdict::{Changes, HostChange, HostChangeKind, Verdict, VerdictChange};
+
+/// What is worked out once a host.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts {
+    pub(crate) alive: Sighting,
+    pub(crate) asset_alive: Sighting,
+    pub(crate) retired: bool,
+}
+
+/// The subjects that every host has, in the order of `Host::standing`.
+pub(crate) const OF_HOSTS: [Subject; 4] = [Subject::Known, Subject::Managed, Subject::Zone, Subject::Seen];
+
+/// Where a standing is kept.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Host(usize),
+    Service(usize),
+}
+
+impl SiteState {
+    /// Judges every host that an input touched, and returns what differs from what was returned before.
+    pub fn evaluate(&mut self) -> Changes {
+        self.evaluate_some(usize::MAX)
+    }
+
+    /// The same for at most so many hosts, where a whole site at once would be too large a message;
+    /// [`Changes::more`] says that some are left.
+    pub fn evaluate_some(&mut self, hosts_max: usize) -> Changes {
+        let mut changes = Changes::default();
+        if self.estate.is_none() {
+            return changes;
+        }
+        let mut judged = 0;
+        // Judging may touch further hosts: other addresses of an asset.
+        while judged < hosts_max
+            && let Some(slot) = self.queue.get(judged).copied()
+        {
+            judged += 1;
+            let bits = std::mem::take(&mut self.hosts[slot].dirty);
+            self.judge(slot, bits, &mut changes);
+        }
+        self.queue.drain(..judged);
+        changes.more = !self.queue.is_empty();
+        changes
+    }
+
+    fn judge(&mut self, slot: u32, bits: u8, changes: &mut Changes) {
+        let Some(estate) = &self.estate else { return };
+        let alive_by = estate.site.alive_by;
+        let id = self.hosts[slot].id.unwrap_or_else(|| host_id(estate, self.hosts[slot].address));
+        self.hosts[slot].id = Some(id);
+        let alive = rules::alive(alive_by, &self.hosts[slot]);
+        if bits & dirty::IDENTITY != 0 {
+            self.match_asset(slot, alive.at);
+        }
+        let asset_alive = self.asset_alive(slot, alive, bits & dirty::SEEN != 0);
+        let retired = self.hosts[slot].disposed && self.retired(slot, id, alive.at);
+        let facts = Facts { alive, asset_alive, retired };
+        if alive.at != NEVER && (bits & dirty::IDENTITY != 0 || !self.hosts[slot].appeared) {
+            self.identify(slot, id, changes);
+        }
+        let life = bits & dirty::LIFE != 0;
+        let everything = bits & (dirty::IDENTITY | dirty::LIFE) != 0;
+        let first = if everything { 0 } else { 3 };
+        if everything || bits & (dirty::SEEN | dirty::SIBLING) != 0 {
+            for (index, subject) in OF_HOSTS.into_iter().enumerate().skip(first) {
+                let judgement = self.case(slot, &facts).and_then(|case| case.judge(subject));
+                if let Some(judgement) = judgement {
+                    self.wake(slot, judgement.valid_until);
+                    self.commit(slot, id, Place::Host(index), subject, judgement, life, &facts, changes);
+                }
+            }
+        }
+        if everything || bits & dirty::SERVICES != 0 {
+            self.judge_services(slot, id, life, &facts, changes);
+        }
+    }
+
+    fn judge_services(&mut self, slot: u32, id: HostId, life: bool, facts: &Facts, changes: &mut Changes) {
+        if self.hosts[slot].pending {
+            self.settle(slot);
+        }
+        for index in 0..self.hosts[slot].services.len() {
+            let host = &self.hosts[slot];
+            let service = &host.services[index];
+            let subject = Service::subject(service.key);
+            let mut facts = *facts;
+            facts.retired = facts.retired
+                || (host.disposed
+                    && service.standing.outcome.is_some()
+                    && self.service_retired(slot, id, subject, service.open.at));
+            let judgement = self.case(slot, &facts).and_then(|case| case.approved_service(&case.host.services[index]));
+            if let Some(judgement) = judgement {
+                self.commit(slot, id, Place::Service(index), subject, judgement, life, &facts, changes);
+            }
+        }
+    }
+
+    /// Everything a rule may look at.
+    pub(crate) fn case(&self, slot: u32, facts: &Facts) -> Option<Case<'_>> {
+        let estate = self.estate.as_ref()?;
+        let host = &self.hosts[slot];
+        Some(Case {
+            site: &estate.site,
+            limits: estate.limits,
+            inventory: &self.inventory,
+            sweeps: &self.sweeps,
+            stamps: &self.stamps,
+            host,
+            now: self.now(),
+            alive: facts.alive,
+            asset_alive: facts.asset_alive,
+            asset: self.inventory.get(host.asset),
+            zone: estate.site.zones.get(host.zone as usize),
+            retired: facts.retired,
+        })
+    }
+
+    /// Compares a judgement with what was published, and publishes the difference.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call site a kind of subject; a struct would only name them again"
+    )]
+    fn commit(
+        &mut self,
+        slot: u32,
+        id: HostId,
+        place: Place,
+        subject: Subject,
+        judgement: Judgement,
+        life: bool,
+        facts: &Facts,
+        changes: &mut Changes,
+    ) {
+        let before = *self.standing_mut(slot, place);
+        let print = judgement.print();
+        let differs = before.outcome.is_none() || before.print != print;
+        let unborn = !before.finding && crate::life::opens(subject, judgement.outcome);
+        if !differs && !unborn && !(life && before.finding) {
+            return;
+        }
+        let (open, finding) = self.live(slot, id, subject, judgement.outcome, before.finding, facts);
+        let Judgement { outcome, reason, valid_until, evidence } = judgement;
+        *self.standing_mut(slot, place) = Standing { print, outcome: Some(outcome), reason, finding: open };
+        if !differs && finding.is_none() {
+            return;
+        }
+        let Some(estate) = &self.estate else { return };
+        let host = &self.hosts[slot];
+        let (rule, title) = match place {
+            Place::Host(_) => (rule_name(subject), Text::EMPTY),
+            Place::Service(index) => (rule_name(subject), self.titles.text(host.services[index].title)),
+        };
+        changes.verdicts.push(VerdictChange {
+            verdict: Verdict {
+                host: id,
+                subject,
+                outcome,
+                reason,
+                evidence: evidence.into_vec(),
+                rule,
+                rule_version: RULE_VERSION,
+                as_of: instant(self.now()),
+                valid_until: optional(valid_until),
+                estate_revision: estate.site.revision,
+                inventory_revision: self.inventory.revision,
+            },
+            finding,
+            address: host.address,
+            title,
+        });
+    }
+
+    fn standing_mut(&mut self, slot: u32, place: Place) -> &mut Standing {
+        let host = &mut self.hosts[slot];
+        match place {
+            Place::Host(index) => &mut host.standing[index],
+            Place::Service(index) => &mut host.services[index].standing,
+        }
+    }
+
+    /// Finds the asset that has the address now: of several, the one whose claim began last, then the smallest key.
+    fn match_asset(&mut self, slot: u32, alive_at: Us) {
+        let now = self.now();
+        let host = &self.hosts[slot];
+        let (mut asset, mut until, mut ran_out) = (NONE, FOREVER, false);
+        let mut wakes_at = FOREVER;
+        let mut best = None;
+        for number in &host.claims {
+            let Some(record) = self.inventory.get(*number) else { continue };
+            if let Some(claim) = record.claim(host.address, now) {
+                let rank = (claim.from, std::cmp::Reverse(record.key.as_str()));
+                if best.as_ref().is_none_or(|best| *best < rank) {
+                    best = Some(rank);
+                    (asset, until) = (*number, claim.until);
+                }
+            }
+            ran_out |= alive_at != NEVER && record.claim(host.address, alive_at).is_some();
+            for claim in record.claims.iter().filter(|claim| claim.address == host.address) {
+                // A claim begins at its first instant and is over after its last.
+                for edge in [claim.from.saturating_sub(1), claim.until] {
+                    if edge >= now {
+                        wakes_at = wakes_at.min(edge);
+                    }
+                }
+            }
+        }
+        let ran_out = ran_out && asset == NONE;
+        let host = &mut self.hosts[slot];
+        (host.asset, host.asset_until, host.asset_ran_out) = (asset, until, ran_out);
+        self.wake(slot, wakes_at);
+    }
+
+    /// The last proof that the asset at an address is there, whichever of its addresses gave it. `moved`: this host was
+    /// just seen, so the others are to be judged with it.
+    fn asset_alive(&mut self, slot: u32, alive: Sighting, moved: bool) -> Sighting {
+        let Some(estate) = &self.estate else { return alive };
+        let alive_by = estate.site.alive_by;
+        let (now, host) = (self.now(), &self.hosts[slot]);
+        let Some(record) = self.inventory.get(host.asset) else { return alive };
+        if record.claims.len() < 2 {
+            return alive;
+        }
+        let others: Vec<u32> = record
+            .claims
+            .iter()
+            .filter(|claim| claim.address != host.address && claim.holds_at(now))
+            .filter_map(|claim| self.hosts.find(claim.address))
+            .collect();
+        let newest = others.iter().map(|other| rules::alive(alive_by, &self.hosts[*other]));
+        let newest = newest.fold(alive, |newest, other| if other.at > newest.at { other } else { newest });
+        if moved {
+            for other in others {
+                self.mark(other, dirty::SIBLING);
+            }
+        }
+        newest
+    }
+
+    /// Says what the host id stands for, where that is new.
+    fn identify(&mut self, slot: u32, id: HostId, changes: &mut Changes) {
+        let Some(estate) = &self.estate else { return };
+        let host = &self.hosts[slot];
+        let asset = self.inventory.get(host.asset);
+        let part = |text: Option<&Text>| text.cloned().unwrap_or_default();
+        let zone = estate.site.zones.get(host.zone as usize).map_or("", |zone| zone.name.as_str());
+        let (key, name, owner) =
+            (part(asset.map(|a| &a.key)), part(asset.map(|a| &a.name)), part(asset.map(|a| &a.owner)));
+        let print = identity_print([zone, &key, &name, &owner]);
+        if host.appeared && host.identity_print == print {
+            return;
+        }
+        changes.hosts.push(HostChange {
+            host: id,
+            kind: if host.appeared { HostChangeKind::Updated } else { HostChangeKind::Appeared },
+            realm: Arc::clone(&estate.realm),
+            address: host.address,
+            first_seen: instant(host.first_seen),
+            zone: estate.zones.name(host.zone),
+            asset_key: key,
+            name,
+            owner,
+        });
+        let host = &mut self.hosts[slot];
+        (host.appeared, host.identity_print) = (true, print);
+    }
+
+    /// Decides which refusals prove that a service is gone: those of a sweep that is over and not void, in which the
+    /// host was alive by the site's rule.
+    fn settle(&mut self, slot: u32) {
+        let Some(estate) = &self.estate else { return };
+        let any_answer = match estate.site.alive_by {
+            muster_estate::model::AliveBy::AnyAnswer => true,
+            muster_estate::model::AliveBy::OpenPort => false,
+        };
+        let Self { hosts, pending, sweeps, .. } = self;
+        let host: &mut Host = &mut hosts[slot];
+        host.pending = false;
+        for index in 0..host.services.len() {
+            let key = (slot, host.services[index].key);
+            let Some(waiting) = pending.get_mut(&key) else { continue };
+            let (open_at, mut gone_at) = (host.services[index].open.at, host.services[index].gone_at);
+            for refusal in waiting.iter() {
+                let alive = any_answer || host.alive_in(refusal.sweep);
+                if alive && sweeps.over(refusal.sweep) == Some(false) {
+                    gone_at = gone_at.max(refusal.at);
+                }
+            }
+            waiting.retain(|refusal| {
+                refusal.at > gone_at && refusal.at > open_at && sweeps.over(refusal.sweep) != Some(true)
+            });
+            if waiting.is_empty() {
+                pending.remove(&key);
+            } else {
+                host.pending = true;
+            }
+            host.services[index].gone_at = gone_at;
+        }
+    }
+
+    /// Has the clock look at a host after an instant.
+    pub(crate) fn wake(&mut self, slot: u32, after: Us) {
+        if after == FOREVER || after < self.now() || self.hosts[slot].wakes_at <= after {
+            return;
+        }
+        self.hosts[slot].wakes_at = after;
+        self.wakes.push(std::cmp::Reverse((after, slot)));
+    }
+}
+
+/// The name of the rule that judges a subject.
+pub(crate) fn rule_name(subject: Subject) -> Text {
+    Text::Static(match subject {
+        Subject::Known => "known",
+        Subject::Managed => "managed",
+        Subject::Zone => "zone",
+        Subject::Seen => "seen",
+        Subject::ApprovedService { .. } => "approved-service",
+    })
+}
+
+fn host_id(estate: &Estate, address: IpAddr) -> HostId {
+    let derivation = estate.host_ids.clone();
+    HostId::from(match address {
+        IpAddr::V4(v4) => derivation.bytes(&v4.octets()),
+        IpAddr::V6(v6) => derivation.bytes(&v6.octets()),
+    })
+}
+
+/// Hash of what a host change says.
+pub(crate) fn identity_print(parts: [&str; 4]) -> u64 {
+    let mut hash = FixedState::default().build_hasher();
+    for part in parts {
+        hash.write_usize(part.len());
+        hash.write(part.as_bytes());
+    }
+    hash.finish()
+}
