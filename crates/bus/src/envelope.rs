@@ -1,10 +1,12 @@
 //! The envelope: made in one place, read in one place, checked in both.
 
 use jiff::Timestamp;
-use muster_ids::EventId;
+use muster_ids::{EventId, OrderId};
 use muster_proto::v1::{Actor, Envelope, Producer, envelope::Body};
 use prost::Message;
 use thiserror::Error;
+
+use crate::tail::Received;
 
 /// Schema that this version writes. A reader of an older one skips what it has no use for.
 pub const SCHEMA: u32 = 1;
@@ -148,14 +150,67 @@ pub fn decode(payload: bytes::Bytes) -> Result<(Envelope, Body), EnvelopeError> 
     }
 }
 
+/// What kind of event a body is: the last part of the `ce-type` header, by which a reader that asked for headers alone
+/// knows what to fetch.
+#[must_use]
+pub const fn kind(body: &Body) -> &'static str {
+    match body {
+        Body::Slice(_) => "slice",
+        Body::OrderOutcome(_) => "order-outcome",
+        Body::Bulletin(_) => "bulletin",
+        Body::InventoryDelta(_) => "inventory-delta",
+        Body::InventoryChunk(_) => "inventory-chunk",
+        Body::InventoryManifest(_) => "inventory-manifest",
+        Body::Estate(_) => "estate",
+        Body::Disposition(_) => "disposition",
+        Body::SweepRequested(_) => "sweep-requested",
+        Body::AuditRequested(_) => "audit-requested",
+        Body::Halt(_) => "halt",
+        Body::OrderIssued(_) => "order-issued",
+        Body::Draw(_) => "draw",
+        Body::SweepStarted(_) => "sweep-started",
+        Body::SweepFinished(_) => "sweep-finished",
+        Body::Clock(_) => "clock",
+        Body::Verdicts(_) => "verdicts",
+        Body::Order(_) => "order",
+        Body::DeadLetter(_) => "dead-letter",
+    }
+}
+
+/// Reads a message and compares it with the subject it came on: a publisher may say nothing about a site, or a lease,
+/// other than the one whose subject it was allowed to publish on.
+///
+/// # Errors
+/// As [`decode`], and when subject and content differ.
+pub fn open(received: &Received) -> Result<(Envelope, Body), EnvelopeError> {
+    let (envelope, body) = decode(received.payload.clone())?;
+    let mut tokens = received.subject.split('.').skip(2);
+    let (class, site) = (tokens.next(), tokens.next());
+    if matches!(class, Some("event" | "plan" | "order")) && site != Some(envelope.site.as_str()) {
+        return Err(EnvelopeError::Field { field: "site: it is not that of the subject" });
+    }
+    let order = match &body {
+        Body::Slice(slice) => Some(&slice.order_id),
+        Body::OrderOutcome(outcome) => Some(&outcome.order_id),
+        _ => None,
+    };
+    if let Some(order) = order
+        && tokens.nth(1) != OrderId::from_bytes(order).ok().map(|order| order.to_string()).as_deref()
+    {
+        return Err(EnvelopeError::Field { field: "order_id: it is not that of the subject" });
+    }
+    Ok((envelope, body))
+}
+
 #[cfg(test)]
 mod tests {
     use muster_proto::v1::{Clock, Envelope, Producer, envelope::Body};
     use proptest::prelude::*;
     use prost::Message;
 
-    use super::{Draft, EnvelopeError, decode};
-    use muster_ids::EventId;
+    use super::{Draft, EnvelopeError, decode, open};
+    use crate::Received;
+    use muster_ids::{EventId, OrderId};
 
     fn event() -> Envelope {
         let body = Body::Clock(Clock::default());
@@ -168,6 +223,28 @@ mod tests {
         let (envelope, body) = decode(event().encode_to_vec().into()).unwrap();
         assert_eq!(body, Body::Clock(Clock::default()));
         assert_eq!(envelope.site, "all");
+    }
+
+    fn on(subject: &str, envelope: &Envelope) -> Received {
+        let stored_at = jiff::Timestamp::UNIX_EPOCH;
+        Received {
+            sequence: 1,
+            stored_at,
+            subject: subject.to_owned(),
+            payload: envelope.encode_to_vec().into(),
+            kind: None,
+        }
+    }
+
+    #[test]
+    fn a_scanner_cannot_speak_for_another_site_or_lease() {
+        let order = OrderId::from_array([7; 16]);
+        let slice = muster_proto::v1::Slice { order_id: order.to_vec(), ..Default::default() };
+        let dublin = Envelope { site: "dublin".to_owned(), body: Some(Body::Slice(slice)), ..event() };
+        assert!(open(&on(&format!("muster.v1.event.dublin.lease.{order}"), &dublin)).is_ok());
+        assert!(open(&on(&format!("muster.v1.event.redmond.lease.{order}"), &dublin)).is_err());
+        let other = OrderId::from_array([8; 16]);
+        assert!(open(&on(&format!("muster.v1.event.dublin.lease.{other}"), &dublin)).is_err());
     }
 
     #[test]

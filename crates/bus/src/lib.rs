@@ -24,7 +24,7 @@ pub mod topology;
 
 pub use bus::{Bus, BusOptions, StreamInfo, inbox_prefix};
 pub use dead::{DeadEntry, put_aside};
-pub use envelope::{Draft, EnvelopeError, MAX_EVENT_BYTES, SCHEMA, decode};
+pub use envelope::{Draft, EnvelopeError, MAX_EVENT_BYTES, SCHEMA, decode, kind, open};
 pub use error::BusError;
 pub use kv::{Kv, KvChange, KvEntry, KvError};
 pub use leader::{Leadership, LeadershipLost};

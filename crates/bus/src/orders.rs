@@ -84,8 +84,13 @@ impl OrderDelivery {
                 .unwrap_or(jiff::Timestamp::UNIX_EPOCH);
             (info.stream_sequence, u64::try_from(info.delivered).unwrap_or(1), stored_at)
         };
-        let received =
-            Received { sequence, stored_at, subject: message.subject.to_string(), payload: message.payload.clone() };
+        let received = Received {
+            sequence,
+            stored_at,
+            subject: message.subject.to_string(),
+            payload: message.payload.clone(),
+            kind: None,
+        };
         let (order, event_id) = match decode(received.payload.clone()) {
             Ok((envelope, Body::Order(order))) => (Ok(order), envelope.event_id),
             Ok(_) => (Err(EnvelopeError::Field { field: "order" }), Vec::new()),

@@ -9,7 +9,7 @@ use prost::Message;
 use thiserror::Error;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::envelope::{Draft, MAX_EVENT_BYTES};
+use crate::envelope::{Draft, MAX_EVENT_BYTES, kind};
 use crate::subject::Subject;
 
 /// What a dead letter says about the event that it carries.
@@ -127,7 +127,7 @@ impl Publisher {
         expect: Expect,
         bytes_max: usize,
     ) -> Result<Accepting, PublishError> {
-        let headers = headers(&draft, &self.producer, subject);
+        let headers = headers(&draft, &self.producer);
         let payload = draft.seal(self.producer.clone()).encode_to_vec();
         if payload.len() > bytes_max {
             return Err(PublishError::TooLarge { subject: subject.to_string(), size_bytes: payload.len() });
@@ -192,16 +192,18 @@ fn judge(subject: &Subject, error: &jetstream::context::PublishError) -> Publish
     }
 }
 
+/// Before the kind in the `ce-type` header.
+pub(crate) const KIND_PREFIX: &str = "muster.v1.";
+
 /// CloudEvents 1.0 attributes (NATS protocol binding, binary mode) and W3C trace context.
-fn headers(draft: &Draft, producer: &Producer, subject: &Subject) -> HeaderMap {
+fn headers(draft: &Draft, producer: &Producer) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let id = draft.id.to_string();
     headers.insert("Nats-Msg-Id", id.as_str());
     headers.insert("ce-specversion", "1.0");
     headers.insert("ce-id", id.as_str());
     headers.insert("ce-source", format!("/muster/{}/{}", producer.service, producer.instance).as_str());
-    let kind = subject.as_str().splitn(6, '.').nth(4).unwrap_or("verdict");
-    headers.insert("ce-type", format!("muster.v1.{kind}").as_str());
+    headers.insert("ce-type", format!("{KIND_PREFIX}{}", kind(&draft.body)).as_str());
     headers.insert("ce-time", draft.occurred_at.to_string().as_str());
     let context = tracing::Span::current().context();
     opentelemetry::global::get_text_map_propagator(|propagator| {

@@ -30,8 +30,10 @@ pub struct Received {
     pub stored_at: Timestamp,
     /// Subject.
     pub subject: String,
-    /// Body: an encoded envelope.
+    /// Body: an encoded envelope. Empty where only headers were asked for.
     pub payload: Bytes,
+    /// Kind of event, as [`crate::kind`] names it. Only where headers were asked for.
+    pub kind: Option<String>,
 }
 
 impl Received {
@@ -41,6 +43,7 @@ impl Received {
             stored_at: instant(message.time.unix_timestamp_nanos()),
             subject: message.subject.to_string(),
             payload: message.payload,
+            kind: None,
         }
     }
 }
@@ -93,6 +96,7 @@ pub struct Tail {
     jetstream: jetstream::Context,
     stream: Stream,
     filters: Vec<String>,
+    headers_only: bool,
     /// Last sequence taken from the server.
     read: u64,
     /// Taken from the server, not yet given out.
@@ -120,6 +124,7 @@ impl Tail {
             jetstream,
             stream,
             filters,
+            headers_only: false,
             read: after,
             buffer: Vec::new(),
             buffer_bytes: 0,
@@ -127,6 +132,13 @@ impl Tail {
             open: None,
             retry: RETRY_FIRST,
         }
+    }
+
+    /// Reads what kind of event each message is, and no body: for a reader that needs one in a thousand.
+    #[must_use]
+    pub fn headers_only(mut self) -> Self {
+        self.headers_only = true;
+        self
     }
 
     /// Waits for messages and takes what is there, within limits. Waits for ever while nothing comes: select it against
@@ -201,7 +213,8 @@ impl Tail {
             self.pending = pending;
             self.buffer_bytes += message.payload.len();
             let subject = message.subject.to_string();
-            self.buffer.push(Received { sequence, stored_at, subject, payload: message.message.payload });
+            let kind = if self.headers_only { kind_of(&message) } else { None };
+            self.buffer.push(Received { sequence, stored_at, subject, payload: message.message.payload, kind });
             return Ok(());
         }
     }
@@ -229,6 +242,7 @@ impl Tail {
             ack_policy: consumer::AckPolicy::None,
             filter_subjects: self.filters.clone(),
             inactive_threshold: Duration::from_secs(60),
+            headers_only: self.headers_only,
             max_waiting: 8,
             memory_storage: true,
             num_replicas: 1,
@@ -245,4 +259,9 @@ impl Tail {
             .await?;
         Ok(messages)
     }
+}
+
+fn kind_of(message: &jetstream::Message) -> Option<String> {
+    let kind = message.headers.as_ref()?.get("ce-type")?.as_str();
+    kind.strip_prefix(crate::publish::KIND_PREFIX).map(str::to_owned)
 }

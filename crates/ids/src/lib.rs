@@ -73,6 +73,14 @@ impl SweepId {
     }
 }
 
+impl SweepId {
+    /// The part of an audit that one site does.
+    #[must_use]
+    pub fn of_draw(site: &str, draw: DrawId) -> Self {
+        Self::derivation("draw").text(site).bytes(draw.as_bytes()).into()
+    }
+}
+
 impl DrawId {
     /// The draw that an audit schedule owes at an instant.
     #[must_use]

@@ -1,0 +1,8 @@
+//! Configuration to connections: the sections that name the engines, the same in every service, and the exit code that
+//! each failure to reach one ends a process with.
+
+mod bus;
+mod store;
+
+pub use bus::{BusConfig, producer};
+pub use store::StoreConfig;

@@ -1,0 +1,59 @@
+//! What the recorder can be told.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Section `recorder` and what every service has.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Logging, health, shutdown.
+    pub kit: muster_kit::KitConfig,
+    /// Where the bus is.
+    pub bus: muster_connect::BusConfig,
+    /// Where the store is.
+    pub store: muster_connect::StoreConfig,
+    /// The recorder's own.
+    pub recorder: RecorderConfig,
+}
+
+/// Section `recorder`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecorderConfig {
+    /// Generation of the store that is filled; `muster replay` fills a new one beside it.
+    pub generation: u32,
+    /// Rows of a batch.
+    pub batch_rows_max: usize,
+    /// Encoded bytes of a batch.
+    pub batch_bytes_max: usize,
+    /// How long a batch waits for more while the stream has more, ms.
+    pub linger_ms: u64,
+    /// How often a stream's fill is looked at, ms.
+    pub pressure_interval_ms: u64,
+}
+
+impl Default for RecorderConfig {
+    fn default() -> Self {
+        Self {
+            generation: 1,
+            batch_rows_max: 100_000,
+            batch_bytes_max: 64 << 20,
+            // One message is on its way while the last is decoded: a few round trips on loopback.
+            linger_ms: 10,
+            // A stream of 2 GiB at 70 MB/s fills its last fifth in six seconds.
+            pressure_interval_ms: 1_000,
+        }
+    }
+}
+
+impl RecorderConfig {
+    pub(crate) const fn linger(&self) -> Duration {
+        Duration::from_millis(self.linger_ms)
+    }
+
+    pub(crate) const fn pressure_interval(&self) -> Duration {
+        Duration::from_millis(self.pressure_interval_ms)
+    }
+}

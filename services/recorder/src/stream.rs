@@ -1,0 +1,201 @@
+//! Recording one stream: prepare, declare, insert, commit; again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, TryStreamExt};
+use muster_bus::{Bus, DeadEntry, Limits, Publisher, Stream, Tail, put_aside};
+use muster_kit::crash;
+use muster_store::Store;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::RecorderConfig;
+use crate::error::RecorderError;
+use crate::keeper::Keeper;
+use crate::prepare::{Bounds, Newer, Prepared, prepare};
+use crate::telemetry::Committed;
+
+/// How long an insert is repeated before the whole stream is begun anew from its record.
+const INSERT_PATIENCE: Duration = Duration::from_secs(60);
+/// How often the position is recorded for those who purge.
+const POSITION_EVERY: Duration = Duration::from_secs(1);
+/// Messages taken at once; with slices of 1,000 rows a batch is full long before.
+const MESSAGES_MAX: usize = 4_096;
+
+/// What recording a stream needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Recording {
+    pub(crate) bus: Bus,
+    pub(crate) store: Store,
+    pub(crate) publisher: Publisher,
+    pub(crate) stream: Stream,
+    pub(crate) config: Arc<RecorderConfig>,
+}
+
+impl Recording {
+    /// Records until another recorder takes over or something fails. Dropping it at any point is a crash, and harmless.
+    pub(crate) async fn run(&self) -> Result<(), RecorderError> {
+        let mut keeper = Keeper::load(&self.bus, self.stream, self.config.generation).await?;
+        if let Some(declared) = keeper.record().declared.clone() {
+            tracing::info!(stream = self.stream.name(), first = declared.first, last = declared.last, "repeating");
+            let prepared = self.repeat(declared.first, declared.last).await?;
+            self.put_dead_aside(&prepared).await?;
+            self.insert(&keeper, &prepared).await?;
+            self.commit(&mut keeper, &prepared, None).await?;
+        }
+        let (sender, mut batches) = mpsc::channel(1);
+        let after = keeper.record().committed;
+        let _preparing = AbortOnDropHandle::new(self.start_preparing(after, sender));
+        let mut position_due = tokio::time::Instant::now();
+        let mut next = batches.recv().await;
+        while let Some(prepared) = next {
+            let prepared = prepared?;
+            self.put_dead_aside(&prepared).await?;
+            // Declares this batch; the one before is committed by the same change, or was already.
+            crash::point("recorder.before-declare");
+            keeper.advance(Some(prepared.range.clone())).await?;
+            crash::point("recorder.after-declare");
+            self.insert(&keeper, &prepared).await?;
+            next = match batches.try_recv() {
+                Ok(ready) => {
+                    self.committed(&prepared);
+                    Some(ready)
+                }
+                Err(_) => {
+                    self.commit(&mut keeper, &prepared, None).await?;
+                    batches.recv().await
+                }
+            };
+            if position_due <= tokio::time::Instant::now() {
+                position_due = tokio::time::Instant::now() + POSITION_EVERY;
+                self.record_position(keeper.record().committed).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn commit(
+        &self,
+        keeper: &mut Keeper,
+        prepared: &Prepared,
+        next: Option<muster_bus::Declared>,
+    ) -> Result<(), RecorderError> {
+        crash::point("recorder.before-commit");
+        keeper.advance(next).await?;
+        crash::point("recorder.after-commit");
+        self.committed(prepared);
+        Ok(())
+    }
+
+    fn committed(&self, prepared: &Prepared) {
+        let (first, last) = (prepared.range.first, prepared.range.last);
+        Committed { stream: self.stream.name(), first, last, rows: prepared.rows }.emit();
+    }
+
+    async fn record_position(&self, committed: u64) -> Result<(), RecorderError> {
+        let positions = self.bus.positions().await?;
+        positions.passed("recorder", self.stream, None, committed).await?;
+        Ok(())
+    }
+
+    /// Every block has a token of its own, so they may go side by side, and again.
+    async fn insert(&self, keeper: &Keeper, prepared: &Prepared) -> Result<(), RecorderError> {
+        crash::point("recorder.before-insert");
+        let inserts: FuturesUnordered<_> = prepared
+            .blocks
+            .iter()
+            .map(|block| async {
+                let token = keeper.record().token(&prepared.range, block.table());
+                self.store.insert_until_definite(block, &token, INSERT_PATIENCE).await?;
+                crash::point("recorder.between-tables");
+                Ok::<_, RecorderError>(())
+            })
+            .collect();
+        inserts.try_collect::<Vec<()>>().await?;
+        crash::point("recorder.after-insert");
+        Ok(())
+    }
+
+    async fn put_dead_aside(&self, prepared: &Prepared) -> Result<(), RecorderError> {
+        for (received, reason) in &prepared.dead {
+            let entry = DeadEntry { stream: self.stream, received, reader: "recorder", reason: reason.clone() };
+            put_aside(&self.publisher, entry).await?;
+        }
+        Ok(())
+    }
+
+    /// Prepares exactly a declared range again.
+    async fn repeat(&self, first: u64, last: u64) -> Result<Prepared, RecorderError> {
+        let mut tail = self.bus.tail(self.stream, &[], first - 1);
+        let mut messages = Vec::new();
+        while messages.last().is_none_or(|message: &muster_bus::Received| message.sequence < last) {
+            messages.extend(tail.next_batch(self.limits()).await?.messages);
+        }
+        messages.retain(|message| message.sequence <= last);
+        let bounds = Bounds { rows_max: usize::MAX, bytes_max: usize::MAX };
+        match prepare(&mut messages, bounds) {
+            Ok(Some(prepared)) if prepared.range.last == last => Ok(prepared),
+            Ok(_) => Err(RecorderError::LostTail {
+                stream: self.stream.name(),
+                evidence: format!("the declared range {first} to {last} cannot be made again"),
+                next_generation: self.config.generation + 1,
+            }),
+            Err(newer) => Err(self.newer(newer)),
+        }
+    }
+
+    /// Reads and encodes ahead of the inserts, by one batch.
+    fn start_preparing(&self, after: u64, sender: mpsc::Sender<Result<Prepared, RecorderError>>) -> JoinHandle<()> {
+        let this = self.clone();
+        tokio::spawn(async move {
+            let mut tail = this.bus.tail(this.stream, &[], after);
+            let mut messages = Vec::new();
+            loop {
+                let prepared = this.prepare_next(&mut tail, &mut messages).await;
+                let failed = prepared.is_err();
+                if sender.send(prepared).await.is_err() || failed {
+                    return;
+                }
+            }
+        })
+    }
+
+    async fn prepare_next(
+        &self,
+        tail: &mut Tail,
+        messages: &mut Vec<muster_bus::Received>,
+    ) -> Result<Prepared, RecorderError> {
+        let bounds = Bounds { rows_max: self.config.batch_rows_max, bytes_max: self.config.batch_bytes_max };
+        loop {
+            if messages.is_empty() {
+                *messages = tail.next_batch(self.limits()).await?.messages;
+            }
+            // Encoding 64 MiB takes a tenth of a second: not on a thread that others wait for.
+            let mut taken = std::mem::take(messages);
+            let (result, left) =
+                tokio::task::spawn_blocking(move || (prepare(&mut taken, bounds), taken)).await.map_err(|error| {
+                    muster_bus::BusError::Failed { action: "prepare a batch".to_owned(), cause: error.to_string() }
+                })?;
+            *messages = left;
+            match result {
+                Ok(Some(prepared)) => return Ok(prepared),
+                Ok(None) => {}
+                Err(newer) => return Err(self.newer(newer)),
+            }
+        }
+    }
+
+    fn newer(&self, newer: Newer) -> RecorderError {
+        RecorderError::UpgradeMe {
+            stream: self.stream.name(),
+            sequence: newer.sequence,
+            cause: newer.cause.to_string(),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { messages: MESSAGES_MAX, bytes: self.config.batch_bytes_max, linger: self.config.linger() }
+    }
+}

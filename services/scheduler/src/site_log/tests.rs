@@ -1,0 +1,92 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use jiff::Timestamp;
+use muster_ids::{OrderId, SweepId};
+use muster_proto::v1;
+use proptest::prelude::*;
+
+use super::{SiteLog, Totals};
+
+fn sweep(leases: u32, units: u64) -> (SweepId, v1::SweepStarted) {
+    let id = SweepId::of_firing("dublin", "nightly", 0);
+    let started = v1::SweepStarted {
+        sweep_id: id.to_vec(),
+        site: "dublin".to_owned(),
+        leases,
+        units,
+        deadline: Some(prost_types::Timestamp { seconds: 100, nanos: 0 }),
+        ..v1::SweepStarted::default()
+    };
+    (id, started)
+}
+
+fn log(leases: u32, units: u64) -> (SiteLog, SweepId) {
+    let (id, started) = sweep(leases, units);
+    let mut log = SiteLog::default();
+    log.started(1, started, id);
+    for index in 0..leases {
+        log.issued(2, id, index, OrderId::of_lease(id, index));
+    }
+    (log, id)
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+#[test]
+fn a_sweep_ends_when_its_last_lease_does() {
+    let (mut log, id) = log(2, 20);
+    let totals = Totals { units: 10, open: 1, silent: 9, ..Totals::default() };
+    log.outcome(id, OrderId::of_lease(id, 0), totals);
+    assert_eq!(log.open[&id].end(at(1)), None);
+    log.outcome(id, OrderId::of_lease(id, 1), totals);
+    let end = log.open[&id].end(at(1)).unwrap();
+    assert!(!end.void);
+    let coverage = end.coverage.unwrap();
+    assert_eq!((coverage.planned, coverage.open, coverage.silent, coverage.lost), (20, 2, 18, 0));
+}
+
+#[test]
+fn a_sweep_without_outcomes_is_void_at_its_deadline() {
+    let (mut log, id) = log(2, 20);
+    log.outcome(id, OrderId::of_lease(id, 0), Totals { units: 10, silent: 10, ..Totals::default() });
+    let end = log.open[&id].end(at(100)).unwrap();
+    assert!(end.void);
+    assert_eq!(end.void_reason, "1 of 2 leases have no outcome at the deadline");
+    assert_eq!(end.coverage.unwrap().lost, 10);
+}
+
+#[test]
+fn a_sweep_that_was_mostly_skipped_is_void() {
+    let (mut log, id) = log(1, 20);
+    log.outcome(id, OrderId::of_lease(id, 0), Totals { units: 20, silent: 17, skipped: 3, ..Totals::default() });
+    assert!(log.open[&id].end(at(1)).unwrap().void);
+}
+
+#[test]
+fn an_outcome_that_comes_twice_counts_once() {
+    let (mut log, id) = log(2, 20);
+    let totals = Totals { units: 10, silent: 10, ..Totals::default() };
+    log.outcome(id, OrderId::of_lease(id, 0), totals);
+    log.outcome(id, OrderId::of_lease(id, 0), totals);
+    assert_eq!(log.open[&id].end(at(1)), None);
+    assert_eq!(log.open[&id].waiting().count(), 1);
+}
+
+proptest! {
+    #[test]
+    fn coverage_always_balances(outcomes in prop::collection::vec(prop::option::of((0_u64..5, 0_u64..5)), 1..20)) {
+        let leases = u32::try_from(outcomes.len()).unwrap();
+        let (mut log, id) = log(leases, u64::from(leases) * 10);
+        for (index, outcome) in (0..).zip(outcomes) {
+            if let Some((open, closed)) = outcome {
+                let totals = Totals { units: 10, open, closed, silent: 10 - open - closed, ..Totals::default() };
+                log.outcome(id, OrderId::of_lease(id, index), totals);
+            }
+        }
+        let coverage = log.open[&id].end(at(100)).unwrap().coverage.unwrap();
+        let sum = coverage.open + coverage.closed + coverage.silent + coverage.skipped + coverage.lost;
+        prop_assert_eq!(sum, coverage.planned);
+    }
+}
