@@ -130,6 +130,19 @@ pub fn point(name: &str) {
     }
 }
 
+/// The variable that takes a safeguard away, for the tests that prove that without it they fail.
+pub const WITHOUT_VARIABLE: &str = "MUSTER_TEST_WITHOUT";
+
+/// Whether a test took this safeguard away: `deduplication` or `compare-and-set`. Says so, loudly.
+#[must_use]
+pub fn is_without(safeguard: &str) -> bool {
+    let without = std::env::var(WITHOUT_VARIABLE).is_ok_and(|list| list.split(',').any(|name| name == safeguard));
+    if without {
+        tracing::error!(safeguard, "{WITHOUT_VARIABLE} is set: this process may count work twice");
+    }
+    without
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub struct KitConfig {
     /// What is logged, and how.
     pub log: LogConfig,
+    /// Name of this process among the service's replicas; it has to be another for each. One that stays the same over a
+    /// restart takes its roles back at once. None: host name and process id.
+    pub instance: Option<String>,
     /// OTLP/gRPC collector, for example `http://collector:4317`; traces, metrics and logs go there. None: nowhere.
     pub otlp_endpoint: Option<String>,
     /// PEM file with the CA of an `https` collector. None: the system's roots.
@@ -62,6 +65,7 @@ impl Default for KitConfig {
     fn default() -> Self {
         Self {
             log: LogConfig::default(),
+            instance: None,
             otlp_endpoint: None,
             otlp_ca: None,
             trace_permille: 1000,
