@@ -30,7 +30,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 
 {{/*
 Every pod of the chart. Takes a dict: root, component (the label), user (on bus and store), store (whether it uses
-ClickHouse), args, env (list), mounts (list), volumes (list), resources, nodeSelector, tolerations, labels.
+ClickHouse), args, env (list), mounts (list), volumes (list), extraEnv (dict), resources,
+nodeSelector, tolerations, labels.
 */}}
 {{- define "muster.pod" -}}
 {{- $root := .root -}}
@@ -84,7 +85,7 @@ spec:
           type: RuntimeDefault
       env:
         - name: MUSTER__KIT__ADMIN_LISTEN
-          value: "[::]:9090"
+          value: {{ printf "%s:9090" $v.listen | quote }}
         - name: MUSTER__BUS__URL
           value: {{ required "bus.url is required: tls://HOST:4222 of your NATS" $v.bus.url | quote }}
         - name: MUSTER__BUS__USER
@@ -105,12 +106,16 @@ spec:
         - name: MUSTER__STORE__PASSWORD__FILE
           value: /etc/muster/store/password
         {{- end }}
+        {{- if and .store $v.store.insertQuorum }}
+        - name: MUSTER__STORE__INSERT_QUORUM
+          value: {{ $v.store.insertQuorum | quote }}
+        {{- end }}
         {{- with $v.otlpEndpoint }}
         - name: MUSTER__KIT__OTLP_ENDPOINT
           value: {{ . | quote }}
         {{- end }}
         {{- with .env }}{{ toYaml . | nindent 8 }}{{ end }}
-        {{- range $name, $value := $v.extraEnv }}
+        {{- range $name, $value := merge dict (.extraEnv | default dict) $v.extraEnv }}
         - name: {{ $name }}
           value: {{ $value | quote }}
         {{- end }}
