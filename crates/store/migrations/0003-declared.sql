@@ -16,11 +16,7 @@ CREATE TABLE IF NOT EXISTS inventory_changes {on_cluster}
     zone LowCardinality(String),
     base_image LowCardinality(String),
     criticality LowCardinality(String),
-    identifiers Array(Tuple(
-        kind LowCardinality(String),
-        value String,
-        valid_from DateTime64(3, 'UTC'),
-        valid_until DateTime64(3, 'UTC'))),
+    identifiers Array(Tuple(LowCardinality(String), String, DateTime64(3, 'UTC'), DateTime64(3, 'UTC'))),
     actor_subject LowCardinality(String),
     actor_issuer LowCardinality(String),
     actor_on_behalf_of LowCardinality(String),

@@ -1,4 +1,5 @@
--- What the evaluator concluded: the logs of it.
+-- What the evaluator concluded: the logs of it. An item of evidence is its path, value, source and time; the views name
+-- the four (the client library does not read tuples with names).
 
 CREATE TABLE IF NOT EXISTS verdict_log {on_cluster}
 (
@@ -7,7 +8,7 @@ CREATE TABLE IF NOT EXISTS verdict_log {on_cluster}
     subject String,
     outcome Enum8('unspecified' = 0, 'pass' = 1, 'fail' = 2, 'not-applicable' = 3, 'unknown' = 4),
     reason LowCardinality(String),
-    evidence Array(Tuple(path String, value String, source String, at DateTime64(3, 'UTC'))),
+    evidence Array(Tuple(String, String, String, DateTime64(3, 'UTC'))),
     rule LowCardinality(String),
     rule_version UInt32,
     decided_at DateTime64(3, 'UTC'),
@@ -81,7 +82,7 @@ CREATE TABLE IF NOT EXISTS verdicts {on_cluster}
     subject String,
     outcome Enum8('unspecified' = 0, 'pass' = 1, 'fail' = 2, 'not-applicable' = 3, 'unknown' = 4),
     reason LowCardinality(String),
-    evidence Array(Tuple(path String, value String, source String, at DateTime64(3, 'UTC'))),
+    evidence Array(Tuple(String, String, String, DateTime64(3, 'UTC'))),
     rule LowCardinality(String),
     rule_version UInt32,
     decided_at DateTime64(3, 'UTC'),
@@ -116,7 +117,7 @@ CREATE TABLE IF NOT EXISTS findings {on_cluster}
     subject String,
     outcome Enum8('unspecified' = 0, 'pass' = 1, 'fail' = 2, 'not-applicable' = 3, 'unknown' = 4),
     reason LowCardinality(String),
-    evidence Array(Tuple(path String, value String, source String, at DateTime64(3, 'UTC'))),
+    evidence Array(Tuple(String, String, String, DateTime64(3, 'UTC'))),
     rule LowCardinality(String),
     rule_version UInt32,
     decided_at DateTime64(3, 'UTC'),

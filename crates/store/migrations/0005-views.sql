@@ -31,7 +31,7 @@ SELECT
     site, lower(hex(host_id)) AS host_id, {address_text} AS address, subject, title,
     if({stale}, 'unknown', toString(outcome)) AS outcome, if({stale}, 'stale', reason) AS reason,
     toString(outcome) AS decided_outcome, reason AS decided_reason,
-    evidence, rule, rule_version, decided_at, nullIf(valid_until, {unset}) AS valid_until,
+    {evidence} AS evidence, rule, rule_version, decided_at, nullIf(valid_until, {unset}) AS valid_until,
     estate_revision, inventory_revision, stream_sequence, broker_at
 FROM verdicts FINAL
 SETTINGS prefer_column_name_to_alias = 1;
@@ -39,7 +39,7 @@ SETTINGS prefer_column_name_to_alias = 1;
 CREATE OR REPLACE VIEW v_findings {on_cluster} AS
 SELECT
     site, lower(hex(finding_id)) AS finding_id, toString(finding_state) AS state, lower(hex(host_id)) AS host_id,
-    {address_text} AS address, subject, title, toString(outcome) AS outcome, reason, evidence, rule, rule_version,
+    {address_text} AS address, subject, title, toString(outcome) AS outcome, reason, {evidence} AS evidence, rule, rule_version,
     owner, nullIf(first_seen, {unset}) AS first_seen, nullIf(last_seen, {unset}) AS last_seen,
     nullIf(resolved_at, {unset}) AS resolved_at, nullIf(due_at, {unset}) AS due_at,
     toString(disposition) AS disposition, disposition_reason, nullIf(disposition_until, {unset}) AS disposition_until,
@@ -50,7 +50,7 @@ SETTINGS prefer_column_name_to_alias = 1;
 CREATE OR REPLACE VIEW v_verdict_history {on_cluster} AS
 SELECT
     site, lower(hex(host_id)) AS host_id, {address_text} AS address, subject, title, toString(outcome) AS outcome, reason,
-    evidence, rule, rule_version, decided_at, lower(hex(finding_id)) AS finding_id, toString(finding_state) AS state,
+    {evidence} AS evidence, rule, rule_version, decided_at, lower(hex(finding_id)) AS finding_id, toString(finding_state) AS state,
     stream_sequence, broker_at
 FROM verdict_log
 SETTINGS prefer_column_name_to_alias = 1;
@@ -64,18 +64,20 @@ WITH base AS
     FROM inventory_manifests GROUP BY site
 )
 SELECT
-    site, key, name, owner, support_group, role, zone, base_image, criticality, identifiers,
-    greatest(c.revision, b.base_revision) AS revision, occurred_at AS changed_at, actor_subject, stream_sequence, broker_at
+    t.site AS site, t.key AS key, t.name AS name, t.owner AS owner, t.support_group AS support_group, t.role AS role,
+    t.zone AS zone, t.base_image AS base_image, t.criticality AS criticality, CAST(t.identifiers, 'Array(Tuple(kind String, value String, valid_from DateTime64(3, \'UTC\'), valid_until DateTime64(3, \'UTC\')))') AS identifiers,
+    greatest(t.revision, t.base_revision) AS revision, t.occurred_at AS changed_at, t.actor_subject AS actor_subject,
+    t.stream_sequence AS stream_sequence, t.broker_at AS broker_at
 FROM
 (
-    SELECT c.*, b.base_revision
+    SELECT c.*, b.base_revision AS base_revision
     FROM inventory_changes AS c
     LEFT JOIN base AS b ON c.site = b.site
     WHERE if(c.import_id = {no_id}, c.stream_sequence > b.base_sequence, c.import_id = b.base_import)
     ORDER BY c.site, c.key, c.stream_sequence DESC, c.position DESC
     LIMIT 1 BY c.site, c.key
-)
-WHERE NOT removed;
+) AS t
+WHERE NOT t.removed;
 
 CREATE OR REPLACE VIEW v_sweeps {on_cluster} AS
 SELECT

@@ -79,9 +79,12 @@ impl Store {
         }
         insert = match token {
             Some(token) => {
-                insert.with_setting("insert_deduplicate", "1").with_setting("insert_deduplication_token", token)
+                // `deduplicate_insert` (since 26.2) overrides the other.
+                let insert =
+                    insert.with_setting("deduplicate_insert", "enable").with_setting("insert_deduplicate", "1");
+                insert.with_setting("insert_deduplication_token", token)
             }
-            None => insert.with_setting("insert_deduplicate", "0"),
+            None => insert.with_setting("deduplicate_insert", "disable").with_setting("insert_deduplicate", "0"),
         };
         let bytes = block.bytes().clone();
         let sent = timeout(self.options.insert_timeout(), async move {

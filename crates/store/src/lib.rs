@@ -17,3 +17,6 @@ pub use error::{InsertError, StoreError};
 pub use options::StoreOptions;
 pub use schema::{SCHEMA_VERSION, TableEngine};
 pub use store::Store;
+
+#[cfg(test)]
+mod tests;

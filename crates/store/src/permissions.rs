@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 pub struct ServiceUser {
     /// The service, which is the user's name after `muster_`.
     pub service: &'static str,
-    /// Its rights, without the leading `GRANT`: `SELECT ON muster.*`.
+    /// Its rights: `GRANT SELECT ON muster.*`.
     pub grants: Vec<String>,
     /// Its limits, which a query may tighten and, under `readonly = 1`, not even change.
     pub settings: Vec<(&'static str, String)>,
@@ -37,6 +37,23 @@ pub const TABLES: &[&str] = &[
     "hosts",
 ];
 
+/// The views that are the documented read interface.
+pub const VIEWS: &[&str] = &[
+    "v_hosts",
+    "v_services",
+    "v_observations",
+    "v_verdicts",
+    "v_findings",
+    "v_verdict_history",
+    "v_assets",
+    "v_sweeps",
+    "v_bulletins",
+    "v_draws",
+    "v_commands",
+    "v_ledger",
+    "v_sites",
+];
+
 /// A reader's memory: a quarter of the smallest machine that runs everything (4 GiB).
 const READER_MEMORY_BYTES: u64 = 1 << 30;
 /// A reader's time; a call has its own shorter deadline.
@@ -47,20 +64,26 @@ const READER_ROWS_MAX: u64 = 10_000_000;
 /// Every user for a database. The migrating user is the only one that can change the schema.
 #[must_use]
 pub fn users(database: &str) -> Vec<ServiceUser> {
-    let select = format!("SELECT ON {database}.*");
+    let select = format!("GRANT SELECT ON {database}.*");
+    // To end its own query a user must see it; of system.processes it sees no other.
+    let own_queries = "GRANT SELECT ON system.processes".to_owned();
     let mut recorder = vec![select.clone()];
-    recorder.extend(TABLES.iter().map(|table| format!("INSERT ON {database}.{table}")));
+    recorder.extend(TABLES.iter().map(|table| format!("GRANT INSERT ON {database}.{table}")));
     vec![
         ServiceUser { service: "recorder", grants: recorder, settings: Vec::new() },
-        ServiceUser { service: "gateway", grants: vec![select.clone()], settings: reader(2) },
-        ServiceUser { service: "evaluator", grants: vec![select.clone()], settings: reader(2) },
+        ServiceUser { service: "gateway", grants: vec![select.clone(), own_queries.clone()], settings: reader(2) },
+        ServiceUser { service: "evaluator", grants: vec![select.clone(), own_queries.clone()], settings: reader(2) },
         // A view reads with the rights of who asks, so its tables have to be granted too.
         ServiceUser { service: "grafana", grants: vec![select.clone()], settings: reader(2) },
         ServiceUser {
             service: "admin",
             grants: vec![
-                format!("SELECT, INSERT, ALTER, CREATE, DROP, TRUNCATE, OPTIMIZE, SHOW ON {database}.*"),
-                "CLUSTER, KILL QUERY ON *.*".to_owned(),
+                format!("GRANT SELECT, INSERT, ALTER, CREATE, DROP, TRUNCATE, OPTIMIZE, SHOW ON {database}.*"),
+                "GRANT TABLE ENGINE ON MergeTree".to_owned(),
+                "GRANT TABLE ENGINE ON ReplacingMergeTree".to_owned(),
+                "GRANT TABLE ENGINE ON ReplicatedMergeTree".to_owned(),
+                "GRANT TABLE ENGINE ON ReplicatedReplacingMergeTree".to_owned(),
+                "GRANT CLUSTER, KILL QUERY ON *.*".to_owned(),
             ],
             settings: Vec::new(),
         },
@@ -93,7 +116,7 @@ pub fn sql(database: &str) -> String {
         }
         out.push_str(";\n");
         for grant in &user.grants {
-            let _ = writeln!(out, "GRANT {grant} TO {name};");
+            let _ = writeln!(out, "{grant} TO {name};");
         }
     }
     out

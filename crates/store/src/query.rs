@@ -1,6 +1,8 @@
 //! Typed questions with bound parameters.
 
 mod filter;
+#[cfg(test)]
+pub(crate) mod goldens;
 mod ledger;
 mod list;
 mod proven;

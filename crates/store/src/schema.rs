@@ -61,6 +61,10 @@ const DEDUPLICATION_WINDOW: u32 = 100_000;
 const ADDRESS_TEXT: &str =
     "if(isIPv4String(substring(toString(address), 8)), substring(toString(address), 8), toString(address))";
 
+/// The tables' tuples have no names, the views' have.
+const EVIDENCE: &str =
+    "CAST(evidence, 'Array(Tuple(path String, value String, source String, at DateTime64(3, \\'UTC\\')))')";
+
 impl TableEngine {
     /// The statements of a migration for this kind of tables.
     #[must_use]
@@ -91,6 +95,7 @@ impl TableEngine {
             .replace("{settings}", &settings)
             .replace(" {on_cluster}", &self.on_cluster())
             .replace("{address_text}", ADDRESS_TEXT)
+            .replace("{evidence}", EVIDENCE)
             .replace("{stale}", "valid_until > {unset} AND valid_until <= now64(3)")
             .replace("{unset}", "toDateTime64(0, 3, 'UTC')")
             .replace("{no_id}", "toFixedString('', 16)")

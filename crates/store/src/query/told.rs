@@ -181,7 +181,7 @@ pub const ASSET_COLUMNS: &[Column] = &[
     Column { name: "zone", sql: "t.zone", kind: Kind::Text },
     Column { name: "base_image", sql: "t.base_image", kind: Kind::Text },
     Column { name: "criticality", sql: "t.criticality", kind: Kind::Text },
-    Column { name: "identifier", sql: "t.identifiers.value", kind: Kind::Texts },
+    Column { name: "identifier", sql: "tupleElement(t.identifiers, 2)", kind: Kind::Texts },
     Column { name: "changed_at", sql: "t.occurred_at", kind: Kind::Time },
 ];
 
