@@ -4,11 +4,15 @@ mod chunk;
 mod compare;
 mod csv;
 mod encode;
+mod error;
 mod row;
+mod seen;
 mod state;
 
 pub use self::csv::read_csv;
 pub use chunk::{Chunk, Import, Manifest, import, root_sha256};
 pub use compare::{Comparison, compare};
 pub use encode::{canonical_asset, chunk_sha256};
-pub use state::{Effect, InventoryState, Outcome, StateError};
+pub use error::StateError;
+pub use seen::check_assets;
+pub use state::{Effect, InventoryState, Outcome};

@@ -184,7 +184,7 @@ impl Checker<'_> {
     fn schedule(&mut self, path: &str, schedule: &Schedule) {
         let name = &schedule.name;
         if schedule.every < SignedDuration::from_secs(1) || schedule.every > SPAN_MAX {
-            let what = format!("schedule {name:?} must fire every 1s at most and every {DAYS_MAX}d at least");
+            let what = format!("the every of schedule {name:?} must be 1s to {DAYS_MAX}d");
             self.wrong(&format!("{path}.every"), what);
         }
         if schedule.ports.is_empty() {
@@ -217,14 +217,18 @@ impl Checker<'_> {
                 }
             }
         }
+        // One host gets no more than its whole site; a site rate of 0 is its own problem.
+        let host_max = match site.scope.rate_site_pps {
+            0 => RATE_HOST_PPS_MAX,
+            site_max => RATE_HOST_PPS_MAX.min(site_max),
+        };
         let rates = [
             ("rate_site_pps", site.scope.rate_site_pps, RATE_SITE_PPS_MAX),
-            ("rate_host_pps", site.scope.rate_host_pps, RATE_HOST_PPS_MAX.min(site.scope.rate_site_pps.max(1))),
+            ("rate_host_pps", site.scope.rate_host_pps, host_max),
         ];
         for (name, rate, rate_max) in rates {
             if rate == 0 || rate > rate_max {
-                let what =
-                    format!("{name} is {rate} and must be 1 to {rate_max} packets a second; scan_policy stops all");
+                let what = format!("{name} is {rate} and must be 1 to {rate_max} packets a second");
                 self.wrong(&format!("scope.{name}"), what);
             }
         }

@@ -14,7 +14,7 @@ use crate::model::{
 use crate::problem::{Problem, shown};
 use crate::words::{WordError, format_ports, parse_block, parse_duration, parse_ports};
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 13] = [
     "site",
     "revision",
     "realm",
@@ -27,7 +27,6 @@ const KEYS: [&str; 14] = [
     "zones",
     "schedules",
     "scope",
-    "description",
     "removed",
 ];
 
@@ -41,7 +40,6 @@ pub(super) fn read(document: &Node) -> Result<Declared, Problem> {
             places.set(if name == "site" { "name" } else { name }, node);
         }
     }
-    fields.or("description", String::new(), prose)?;
     let mut ranges = Vec::new();
     for (index, node) in fields.items("ranges", RANGES_MAX)?.iter().enumerate() {
         places.set(format!("ranges[{index}]"), node);

@@ -3,17 +3,14 @@
 //! Quoted fields may hold line breaks; a byte-order mark and CRLF are fine. Several addresses, MACs or names in one
 //! field are separated by ";". `valid_from` and `valid_until` hold for all identifiers of their row.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use csv::{ByteRecord, ReaderBuilder};
-use jiff::Timestamp;
 
 use super::row::{Column, read_row};
+use super::seen::Seen;
 use crate::limits::{COLUMNS_MAX, ROWS_MAX};
-use crate::model::{Asset, IdentifierKind};
+use crate::model::Asset;
 use crate::problem::{Collector, Place, Problem, Problems, hint, shown};
 
 /// The assets of a file, in its order.
@@ -32,7 +29,7 @@ pub fn read_csv(file: &str, bytes: &[u8]) -> Result<Vec<Asset>, Problems> {
     let mut record = ByteRecord::new();
     let mut columns: Option<Vec<Column>> = None;
     let mut assets = Vec::new();
-    let mut seen = Seen::default();
+    let mut seen = Seen::by("line");
     let mut problems = Collector::default();
     loop {
         match reader.read_byte_record(&mut record) {
@@ -107,38 +104,4 @@ fn read_header(record: &ByteRecord) -> Result<Vec<Column>, String> {
         return Err("there is no column \"key\": the inventory's own key for an asset, unique in its site".to_owned());
     }
     Ok(columns)
-}
-
-/// Time that an address belongs to the asset of a line.
-type Held = (u64, Option<Timestamp>, Option<Timestamp>);
-
-/// What earlier rows took.
-#[derive(Default)]
-struct Seen {
-    keys: HashMap<String, u64>,
-    addresses: HashMap<IpAddr, Vec<Held>>,
-}
-
-impl Seen {
-    fn check(&mut self, asset: &Asset, line: u64) -> Result<(), String> {
-        match self.keys.entry(asset.key.clone()) {
-            Entry::Occupied(first) => {
-                return Err(format!("key {} stands a second time, first on line {}", shown(&asset.key), first.get()));
-            }
-            Entry::Vacant(place) => place.insert(line),
-        };
-        for identifier in &asset.identifiers {
-            let IdentifierKind::Address(address) = &identifier.kind else { continue };
-            let (from, until) = (identifier.valid_from, identifier.valid_until);
-            let held = self.addresses.entry(*address).or_default();
-            let before = |end: Option<Timestamp>, start: Option<Timestamp>| matches!((end, start), (Some(end), Some(start)) if end <= start);
-            if let Some((first, _, _)) = held.iter().find(|(other, other_from, other_until)| {
-                *other != line && !before(until, *other_from) && !before(*other_until, from)
-            }) {
-                return Err(format!("address {address} belongs to another asset already, on line {first}"));
-            }
-            held.push((line, from, until));
-        }
-        Ok(())
-    }
 }

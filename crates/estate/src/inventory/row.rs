@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use csv::ByteRecord;
 use jiff::Timestamp;
 
-use super::encode::canonical_asset;
-use crate::limits::{ASSET_BYTES_MAX, FIELD_BYTES_MAX, IDENTIFIERS_MAX};
+use super::seen::check_asset;
+use crate::limits::{FIELD_BYTES_MAX, IDENTIFIERS_MAX};
 use crate::model::{Asset, Identifier, IdentifierKind};
 use crate::problem::shown;
 
@@ -104,19 +104,8 @@ pub(super) fn read_row(columns: &[Column], record: &ByteRecord) -> Result<Asset,
             Column::ValidUntil => valid_until = instant(*column, text)?,
         }
     }
-    if asset.key.is_empty() {
-        return Err("the key is empty".to_owned());
-    }
-    if let (Some(from), Some(until)) = (valid_from, valid_until)
-        && until <= from
-    {
-        return Err(format!("valid_until {until} is not after valid_from {from}"));
-    }
     asset.identifiers = kinds.into_iter().map(|kind| Identifier { kind, valid_from, valid_until }).collect();
-    let bytes = canonical_asset(&asset).len();
-    if bytes > ASSET_BYTES_MAX {
-        return Err(format!("asset {} has {bytes} bytes, at most {ASSET_BYTES_MAX}", shown(&asset.key)));
-    }
+    check_asset(&asset)?;
     Ok(asset)
 }
 
@@ -127,9 +116,6 @@ fn text(column: Column, field: &[u8]) -> Result<&str, String> {
         return Err(format!("{name} has {bytes} bytes, at most {FIELD_BYTES_MAX}; is a closing quote missing?"));
     }
     let text = std::str::from_utf8(field).map_err(|_| format!("{name} is not UTF-8; save the file as UTF-8"))?.trim();
-    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err(format!("{name} {} holds control characters", shown(text)));
-    }
     Ok(text)
 }
 

@@ -5,65 +5,13 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use muster_ids::ImportId;
-use thiserror::Error;
 
 use super::chunk::{Manifest, root_sha256};
 use super::compare::compare;
 use super::encode::{canonical_asset, chunk_sha256};
+use super::error::StateError;
 use crate::limits::{CHUNK_ASSETS_MAX, IMPORTS_MAX, ROWS_MAX};
 use crate::model::{Asset, IdentifierKind};
-
-/// Why an entry of the log has no effect. The inventory stands as before.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum StateError {
-    /// More assets than an inventory has.
-    #[error(
-        "failed to take assets: more than {ROWS_MAX} in one inventory, or more than {CHUNK_ASSETS_MAX} in one chunk"
-    )]
-    TooMany,
-    /// One chunk with two contents.
-    #[error("failed to take chunk {index} of import {import}: it came before with another content")]
-    ChunkDiffers {
-        /// The import.
-        import: ImportId,
-        /// The chunk.
-        index: u32,
-    },
-    /// A chunk is not there.
-    #[error("failed to complete import {import}: {found} of {wanted} chunks are there, or others than those")]
-    ChunksMissing {
-        /// The import.
-        import: ImportId,
-        /// How many the manifest names.
-        wanted: u32,
-        /// How many came.
-        found: u32,
-    },
-    /// Rows do not add up.
-    #[error("failed to complete import {import}: its manifest names {wanted} rows, its chunks hold {found}")]
-    Rows {
-        /// The import.
-        import: ImportId,
-        /// What the manifest says.
-        wanted: u64,
-        /// What came.
-        found: u64,
-    },
-    /// The content is another.
-    #[error("failed to complete import {import}: the hash over its chunks is not that of its manifest")]
-    Root {
-        /// The import.
-        import: ImportId,
-    },
-    /// A key stands twice.
-    #[error("failed to complete import {import}: key {key:?} stands in it twice")]
-    DuplicateKey {
-        /// The import.
-        import: ImportId,
-        /// The key.
-        key: String,
-    },
-}
 
 /// What an entry of the log did. Keys ascending.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,7 +46,7 @@ struct Pending {
 pub struct InventoryState {
     revision: u64,
     assets: BTreeMap<String, Asset>,
-    /// Keys of the assets that hold an address at some time, ascending.
+    /// Keys of the assets that hold an address at some time, in no order.
     by_address: HashMap<IpAddr, Vec<String>>,
     /// Imports without a manifest, oldest first.
     pending: VecDeque<(ImportId, Pending)>,
@@ -150,16 +98,23 @@ impl InventoryState {
     }
 
     /// The assets that hold an address at an instant, by key; more than one is a fault of the inventory.
-    pub fn holders(&self, address: IpAddr, at: Timestamp) -> impl Iterator<Item = &Asset> {
-        let address = address.to_canonical();
-        let keys = self.by_address.get(&address).map(Vec::as_slice).unwrap_or_default();
-        keys.iter().filter_map(|key| self.assets.get(key)).filter(move |asset| holds(asset, address, at))
+    #[must_use]
+    pub fn holders(&self, address: IpAddr, at: Timestamp) -> Vec<&Asset> {
+        let mut holders: Vec<&Asset> = self.holding(address, at).collect();
+        holders.sort_unstable_by_key(|asset| &asset.key);
+        holders
     }
 
     /// The asset that holds an address at an instant; of several that of the lowest key.
     #[must_use]
     pub fn by_address(&self, address: IpAddr, at: Timestamp) -> Option<&Asset> {
-        self.holders(address, at).next()
+        self.holding(address, at).min_by_key(|asset| &asset.key)
+    }
+
+    fn holding(&self, address: IpAddr, at: Timestamp) -> impl Iterator<Item = &Asset> {
+        let address = address.to_canonical();
+        let keys = self.by_address.get(&address).map(Vec::as_slice).unwrap_or_default();
+        keys.iter().filter_map(|key| self.assets.get(key)).filter(move |asset| holds(asset, address, at))
     }
 
     /// Takes a change of single assets. A key that is removed and upserted at once stays.
@@ -269,11 +224,12 @@ impl InventoryState {
 
     fn insert(&mut self, asset: Asset) {
         self.remove(&asset.key);
-        for address in addresses(&asset) {
-            let keys = self.by_address.entry(address).or_default();
-            if let Err(place) = keys.binary_search(&asset.key) {
-                keys.insert(place, asset.key.clone());
-            }
+        let mut own: Vec<IpAddr> = addresses(&asset).collect();
+        own.sort_unstable();
+        own.dedup();
+        for address in own {
+            // Not searched: however many assets claim one address, an import stays linear.
+            self.by_address.entry(address).or_default().push(asset.key.clone());
         }
         self.assets.insert(asset.key.clone(), asset);
     }
