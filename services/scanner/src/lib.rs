@@ -4,4 +4,5 @@
 
 pub mod connect;
 pub mod gate;
+pub mod probe;
 pub mod rate;
