@@ -93,6 +93,12 @@ impl LeasePlan {
         self.units
     }
 
+    /// What is swept, as disjoint blocks in ascending order.
+    #[must_use]
+    pub fn blocks(&self) -> &[IpNet] {
+        &self.blocks
+    }
+
     /// The id of the order for lease `index`.
     #[must_use]
     pub fn order_id(&self, index: u32) -> OrderId {
