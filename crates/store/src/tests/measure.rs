@@ -85,3 +85,38 @@ async fn measure_inserts() {
         println!("{name}, two at a time: {:.0} rows/s", rate(ROWS * BATCHES, started.elapsed()));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn measure_lists() {
+    use crate::query::{Compare, Filter, List, Value};
+    let store = Store::connect(options()).await.unwrap();
+    store.migrate(&TableEngine::Local).await.unwrap();
+    for batch in 0..4_u64 {
+        let rows: Vec<_> = (0..50_000_u64)
+            .map(|n| {
+                let mut row = samples::finding(&samples::change(
+                    1,
+                    "known",
+                    if n % 3 == 0 { "rogue" } else { "silent" },
+                    70 + batch,
+                ));
+                row.finding_id[..8].copy_from_slice(&(n * 4 + batch).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+                row.version += batch;
+                row
+            })
+            .collect();
+        store.insert(&rows, &format!("f{batch}")).await.unwrap();
+    }
+    let is = |column, value: &str| Filter::Compare { column, op: Compare::Equal, value: Value::Text(value.to_owned()) };
+    let filter = Filter::And(vec![is("site", "dublin"), is("reason", "rogue"), is("state", "open")]);
+    let list = List { filter: Some(filter), limit: 100, ..List::default() };
+    let mut taken = Vec::new();
+    for _ in 0..300 {
+        let started = Instant::now();
+        assert_eq!(store.list_findings(&list).await.unwrap().len(), 100);
+        taken.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    taken.sort_by(f64::total_cmp);
+    println!("list_findings of 200,000: p50 {:.2} ms, p99 {:.2} ms", taken[150], taken[297]);
+}
