@@ -11,7 +11,7 @@ use crate::model::Asset;
 pub struct Chunk {
     /// Place in the import, from 0.
     pub index: u32,
-    /// At most 1,000 assets and 192 KiB of them.
+    /// At most 1,000 assets and 160 KiB of them.
     pub assets: Vec<Asset>,
     /// Its hash.
     pub sha256: [u8; 32],
