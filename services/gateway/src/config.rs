@@ -110,10 +110,7 @@ impl Config {
             return Err(ConfigError::Value { key, problem: "0 lets nothing through" });
         }
         if self.deadline_usual_ms == 0 || self.deadline_usual_ms > self.deadline_max_ms {
-            return Err(ConfigError::Value {
-                key: "deadline_usual_ms",
-                problem: "it is 1 to gateway.deadline_max_ms",
-            });
+            return Err(ConfigError::Value { key: "deadline_usual_ms", problem: "it is 1 to gateway.deadline_max_ms" });
         }
         Ok(())
     }

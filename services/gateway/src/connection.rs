@@ -25,16 +25,16 @@ const HANDSHAKES_MAX: usize = 256;
 
 /// The other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
+pub(crate) struct Peer {
     /// Where it is.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// The name in its verified certificate.
-    pub certificate_name: Option<String>,
+    pub(crate) certificate_name: Option<String>,
 }
 
 /// A connection, secured or not.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     peer: Peer,
     io: Io,
 }

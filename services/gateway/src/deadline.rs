@@ -8,31 +8,31 @@ use tokio::time::Instant;
 
 /// When a call has to be over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deadline(Instant);
+pub(crate) struct Deadline(Instant);
 
 impl Deadline {
     /// So long from now.
     #[must_use]
-    pub fn after(span: Duration) -> Self {
+    pub(crate) fn after(span: Duration) -> Self {
         Self(Instant::now() + span)
     }
 
     /// What a request asks, at most `most`; `usual` when it asks nothing that can be read.
     #[must_use]
-    pub fn of(headers: &HeaderMap, usual: Duration, most: Duration) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, usual: Duration, most: Duration) -> Self {
         let asked = headers.get("grpc-timeout").and_then(|value| parse(value.to_str().ok()?));
         Self::after(asked.unwrap_or(usual).min(most))
     }
 
     /// The instant.
     #[must_use]
-    pub const fn instant(self) -> Instant {
+    pub(crate) const fn instant(self) -> Instant {
         self.0
     }
 
     /// What is left.
     #[must_use]
-    pub fn left(self) -> Duration {
+    pub(crate) fn left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 }

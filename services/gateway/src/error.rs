@@ -141,7 +141,11 @@ impl ApiError {
 impl From<ApiError> for Status {
     fn from(error: ApiError) -> Self {
         let mut details = ErrorDetails::new();
-        details.set_error_info(error.reason.code(), DOMAIN, [("meaning".to_owned(), error.reason.meaning().to_owned())]);
+        details.set_error_info(
+            error.reason.code(),
+            DOMAIN,
+            [("meaning".to_owned(), error.reason.meaning().to_owned())],
+        );
         for (field, problem) in &error.violations {
             details.add_bad_request_violation(field, problem);
         }

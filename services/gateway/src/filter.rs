@@ -8,12 +8,11 @@
 //! value      = quoted text | bare word
 //! ```
 //!
-//! `field:*` asks whether the field has a value, `text:"x"` whether it contains x (in
-//! either case), `address:10.0.0.0/8` whether it lies
-//! inside. A filter names only fields that the resource allows, every value is typed before it leaves this module, and
-//! nothing of it is ever pasted into SQL. Length, depth and the number of comparisons are bounded (I-6).
+//! `field:*` asks whether the field has a value, `text:x` whether it contains x (in either case), `list:x` whether x is
+//! in it, `address:10.0.0.0/8` whether it lies inside. A filter names only the columns that the store allows for the
+//! resource, every value is typed before it leaves this module, and nothing of it is ever pasted into SQL. Length,
+//! depth and the number of comparisons are bounded (I-6).
 
-mod fields;
 mod matches;
 mod parse;
 mod value;
@@ -21,115 +20,18 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-use std::net::IpAddr;
-
-use ipnet::IpNet;
-use jiff::Timestamp;
 use thiserror::Error;
 
-pub use fields::{ASSETS, AUDITS, BULLETINS, FINDINGS, HOSTS, SWEEPS, VERDICTS};
-pub use matches::{Cell, Record};
+pub use matches::{Cell, Record, matches};
 pub use parse::parse;
+pub(crate) use value::mapped;
 
-/// Longest filter. A list of 64 quoted names of 60 bytes with their comparisons is 4 KiB.
+/// Longest filter. A list of 50 quoted names of 60 bytes with their comparisons is under 4 KiB.
 pub const MAX_BYTES: usize = 4096;
-/// Deepest nesting of parentheses and NOT.
+/// Deepest nesting of parentheses and NOT: what a person can still read. The store allows as much.
 pub const MAX_DEPTH: usize = 16;
-/// Most comparisons: each is one condition of the query.
-pub const MAX_TERMS: usize = 64;
-
-/// A field that a resource may be filtered by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Field {
-    /// Name, as in the message.
-    pub name: &'static str,
-    /// What its values are.
-    pub kind: Kind,
-}
-
-/// What values a field has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Text.
-    Text,
-    /// A whole number.
-    Number,
-    /// `true` or `false`.
-    Bool,
-    /// An instant, RFC 3339.
-    Time,
-    /// An id of 16 bytes, 32 hexadecimal digits.
-    Id,
-    /// An IP address.
-    Address,
-    /// One of these words, each with the number it has in the message.
-    Word(&'static [(&'static str, i32)]),
-}
-
-/// A comparison's operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Op {
-    /// `=`
-    Equal,
-    /// `!=`
-    NotEqual,
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
-    /// `:` with a value: contains, or lies inside.
-    Has,
-    /// `:*`: has a value.
-    Present,
-}
-
-/// A typed value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// Of `:*`: none.
-    Any,
-    /// Text.
-    Text(String),
-    /// Number.
-    Number(i64),
-    /// Truth.
-    Bool(bool),
-    /// Instant.
-    Time(Timestamp),
-    /// Id.
-    Id([u8; 16]),
-    /// Address.
-    Address(IpAddr),
-    /// Addresses, for `:`.
-    Network(IpNet),
-    /// A word of the field, with its number.
-    Word(&'static str, i32),
-}
-
-/// A filter that has been checked against a resource's fields.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Filter {
-    /// All of them; at least two.
-    And(Vec<Filter>),
-    /// One of them; at least two.
-    Or(Vec<Filter>),
-    /// Not this.
-    Not(Box<Filter>),
-    /// A comparison.
-    Compare {
-        /// Field.
-        field: Field,
-        /// Operator.
-        op: Op,
-        /// Value.
-        value: Value,
-    },
-}
+/// Most comparisons: each is a condition of the query. The store allows 64, the joints between them included.
+pub const MAX_TERMS: usize = 50;
 
 /// Why a text is not a filter, with the place.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -139,56 +41,4 @@ pub struct FilterError {
     pub column: usize,
     /// What is wrong and what is allowed.
     pub problem: String,
-}
-
-impl Op {
-    const fn text(self) -> &'static str {
-        match self {
-            Self::Equal => "=",
-            Self::NotEqual => "!=",
-            Self::Less => "<",
-            Self::LessOrEqual => "<=",
-            Self::Greater => ">",
-            Self::GreaterOrEqual => ">=",
-            Self::Has | Self::Present => ":",
-        }
-    }
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Any => f.write_str("*"),
-            Self::Text(text) => write!(f, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Bool(truth) => write!(f, "{truth}"),
-            Self::Time(time) => write!(f, "\"{time}\""),
-            Self::Id(id) => f.write_str(&hex::encode(id)),
-            Self::Address(address) => write!(f, "\"{address}\""),
-            Self::Network(network) => write!(f, "\"{network}\""),
-            Self::Word(word, _) => f.write_str(word),
-        }
-    }
-}
-
-/// The canonical form: what is hashed into a page token, and what reads back as the same filter.
-impl fmt::Display for Filter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let joined = |f: &mut fmt::Formatter<'_>, parts: &[Self], word: &str| {
-            f.write_str("(")?;
-            for (index, part) in parts.iter().enumerate() {
-                if index > 0 {
-                    write!(f, " {word} ")?;
-                }
-                write!(f, "{part}")?;
-            }
-            f.write_str(")")
-        };
-        match self {
-            Self::And(parts) => joined(f, parts, "AND"),
-            Self::Or(parts) => joined(f, parts, "OR"),
-            Self::Not(part) => write!(f, "NOT {part}"),
-            Self::Compare { field, op, value } => write!(f, "{}{}{value}", field.name, op.text()),
-        }
-    }
 }

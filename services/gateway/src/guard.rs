@@ -22,7 +22,7 @@ use crate::telemetry;
 
 /// What a call may use: made by the gate, carried in the request's extensions.
 #[derive(Debug, Clone)]
-pub struct Access {
+pub(crate) struct Access {
     caller: Arc<Caller>,
     sites: Sites,
     deadline: Deadline,
@@ -34,26 +34,26 @@ impl Access {
     ///
     /// # Errors
     /// When the request did not: a bug.
-    pub fn of<T>(request: &tonic::Request<T>) -> Answer<Self> {
+    pub(crate) fn of<T>(request: &tonic::Request<T>) -> Answer<Self> {
         let access = request.extensions().get::<Self>().cloned();
         access.ok_or_else(|| ApiError::new(Reason::Internal, "the call did not pass the gate"))
     }
 
     /// Who is answerable for what the call does.
     #[must_use]
-    pub fn actor(&self) -> Actor {
+    pub(crate) fn actor(&self) -> Actor {
         self.caller.actor.clone()
     }
 
     /// Sites on which the caller has a role for this call: every query is limited to them.
     #[must_use]
-    pub const fn sites(&self) -> &Sites {
+    pub(crate) const fn sites(&self) -> &Sites {
         &self.sites
     }
 
     /// When the call has to be over.
     #[must_use]
-    pub const fn deadline(&self) -> Deadline {
+    pub(crate) const fn deadline(&self) -> Deadline {
         self.deadline
     }
 
@@ -61,7 +61,7 @@ impl Access {
     ///
     /// # Errors
     /// When it has none.
-    pub fn require(&self, site: &str) -> Answer<()> {
+    pub(crate) fn require(&self, site: &str) -> Answer<()> {
         if self.sites.cover(site) { Ok(()) } else { Err(self.refused(&format!("on site {site:?}"))) }
     }
 
@@ -69,7 +69,7 @@ impl Access {
     ///
     /// # Errors
     /// When it does not.
-    pub fn require_all(&self) -> Answer<()> {
+    pub(crate) fn require_all(&self) -> Answer<()> {
         if self.sites == Sites::All { Ok(()) } else { Err(self.refused("on all sites")) }
     }
 
@@ -81,7 +81,7 @@ impl Access {
 
 /// What the gate knows.
 #[derive(Debug)]
-pub struct Gate {
+pub(crate) struct Gate {
     /// `None`: loopback without credentials, everybody is the local admin.
     directory: Option<RwLock<Arc<Directory>>>,
     limiter: Limiter,
@@ -98,12 +98,12 @@ enum Admission {
 impl Gate {
     /// A gate. Without a directory every caller is [`Caller::local`].
     #[must_use]
-    pub fn new(directory: Option<Directory>, limiter: Limiter, usual: Duration, most: Duration) -> Self {
+    pub(crate) fn new(directory: Option<Directory>, limiter: Limiter, usual: Duration, most: Duration) -> Self {
         Self { directory: directory.map(|directory| RwLock::new(Arc::new(directory))), limiter, usual, most }
     }
 
     /// Takes a new directory, from the next call on.
-    pub fn replace(&self, directory: Directory) {
+    pub(crate) fn replace(&self, directory: Directory) {
         if let Some(current) = &self.directory {
             *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
         }
@@ -164,7 +164,7 @@ fn bearer(value: &str) -> Option<&str> {
 
 /// Puts the gate before a service.
 #[derive(Debug, Clone)]
-pub struct GuardLayer(pub Arc<Gate>);
+pub(crate) struct GuardLayer(pub(crate) Arc<Gate>);
 
 impl<S> Layer<S> for GuardLayer {
     type Service = Guard<S>;
@@ -176,7 +176,7 @@ impl<S> Layer<S> for GuardLayer {
 
 /// A service behind the gate.
 #[derive(Debug, Clone)]
-pub struct Guard<S> {
+pub(crate) struct Guard<S> {
     inner: S,
     gate: Arc<Gate>,
 }

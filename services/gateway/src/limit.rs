@@ -11,13 +11,13 @@ use crate::matrix::Class;
 
 /// How many calls of each class one caller may have open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Calls that answer.
-    pub calls: usize,
+    pub(crate) calls: usize,
     /// Imports: each is held in memory.
-    pub imports: usize,
+    pub(crate) imports: usize,
     /// Watches.
-    pub watches: usize,
+    pub(crate) watches: usize,
 }
 
 impl Limits {
@@ -32,7 +32,7 @@ impl Limits {
 
 /// The permits of all callers. Callers come from the access file, so there are only so many.
 #[derive(Debug)]
-pub struct Limiter {
+pub(crate) struct Limiter {
     limits: Limits,
     callers: Mutex<HashMap<(String, Class), Arc<Semaphore>>>,
 }
@@ -40,7 +40,7 @@ pub struct Limiter {
 impl Limiter {
     /// Nobody calls yet.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self { limits, callers: Mutex::default() }
     }
 
@@ -48,7 +48,7 @@ impl Limiter {
     ///
     /// # Errors
     /// When the caller has all it may have.
-    pub fn enter(&self, caller: &str, class: Class) -> Answer<OwnedSemaphorePermit> {
+    pub(crate) fn enter(&self, caller: &str, class: Class) -> Answer<OwnedSemaphorePermit> {
         let most = self.limits.of(class);
         let semaphore = {
             let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -35,7 +35,8 @@ impl Passed {
     /// The slowest partition counts.
     fn judged(&self, stream: Stream) -> u64 {
         let prefix = format!("evaluator.{}", stream.name());
-        let of_stream = |key: &str| key.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let of_stream =
+            |key: &str| key.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         self.positions.iter().filter(|(key, _)| of_stream(key)).map(|(_, sequence)| *sequence).min().unwrap_or(0)
     }
 }
@@ -67,9 +68,11 @@ impl Progress {
 
     /// Waits until a sequence of a stream stands in the store.
     pub(crate) async fn until_stored(&self, stream: Stream, sequence: u64, deadline: Deadline) -> Answer<()> {
-        self.until(|passed| passed.stored(stream) >= sequence, deadline, || {
-            format!("the recorder has stored {} up to {}, not yet {sequence}", stream.name(), self.stored(stream))
-        })
+        self.until(
+            |passed| passed.stored(stream) >= sequence,
+            deadline,
+            || format!("the recorder has stored {} up to {}, not yet {sequence}", stream.name(), self.stored(stream)),
+        )
         .await
     }
 
@@ -80,10 +83,14 @@ impl Progress {
             return Ok(());
         }
         self.until_stored(Stream::Events, sequence, deadline).await?;
-        self.until(|passed| passed.judged(Stream::Events) >= sequence, deadline, || {
-            let judged = self.passed.borrow().judged(Stream::Events);
-            format!("the evaluator has judged EVENTS up to {judged}, not yet {sequence}")
-        })
+        self.until(
+            |passed| passed.judged(Stream::Events) >= sequence,
+            deadline,
+            || {
+                let judged = self.passed.borrow().judged(Stream::Events);
+                format!("the evaluator has judged EVENTS up to {judged}, not yet {sequence}")
+            },
+        )
         .await?;
         let verdicts = bus.stream_info(Stream::Verdicts).await?.last_sequence;
         self.until_stored(Stream::Verdicts, verdicts, deadline).await
@@ -123,13 +130,11 @@ impl Follower {
     }
 
     async fn follow_recorder(&self) -> Result<(), FollowError> {
-        self.follow(Bucket::Recorder, |passed, key, value| {
-            match serde_json::from_slice::<RecorderRecord>(value) {
-                Ok(record) => {
-                    passed.stored.insert(key.to_owned(), record.committed);
-                }
-                Err(error) => tracing::warn!(key, %error, "the recorder's record cannot be read; upgrade the gateway"),
+        self.follow(Bucket::Recorder, |passed, key, value| match serde_json::from_slice::<RecorderRecord>(value) {
+            Ok(record) => {
+                passed.stored.insert(key.to_owned(), record.committed);
             }
+            Err(error) => tracing::warn!(key, %error, "the recorder's record cannot be read; upgrade the gateway"),
         })
         .await
     }

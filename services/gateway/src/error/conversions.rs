@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use muster_bus::convert::ConvertError;
 use muster_bus::{BusError, KvError, PublishError};
+use muster_store::StoreError;
 
 use super::{ApiError, Reason};
 use crate::filter::FilterError;
@@ -64,3 +65,25 @@ impl From<PublishError> for ApiError {
 const RETRY: Duration = Duration::from_secs(2);
 /// The recorder makes room once a minute at the latest.
 const RETRY_FULL: Duration = Duration::from_secs(30);
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        // The store's errors complete "failed to …".
+        let text = format!("failed to {error}");
+        match error {
+            StoreError::Deadline { .. } | StoreError::Cancelled { .. } => Self::new(Reason::Deadline, text),
+            StoreError::Limit { .. } => Self::new(Reason::TooLarge, text),
+            StoreError::Filter(error) => {
+                Self::new(Reason::FilterInvalid, format!("filter: {error}")).violation("filter", error.to_string())
+            }
+            StoreError::Unreachable { .. }
+            | StoreError::WrongPassword { .. }
+            | StoreError::MissingPermission { .. }
+            | StoreError::SchemaMissing { .. }
+            | StoreError::SchemaTooOld { .. }
+            | StoreError::SchemaTooNew { .. }
+            | StoreError::MigrationChanged { .. } => Self::new(Reason::StoreUnavailable, text).retry_after(RETRY),
+            StoreError::Server { .. } | StoreError::Answer { .. } => Self::new(Reason::Internal, text),
+        }
+    }
+}

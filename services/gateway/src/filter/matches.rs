@@ -1,94 +1,66 @@
-//! A filter applied to a record in memory, for the watch streams. The meaning is the store's: a text that is not there
-//! is empty, and an instant that is not there is equal to nothing and neither before nor after anything.
+//! A filter applied to a record in memory, for the watch streams. The meaning is the store's: what is unset is empty,
+//! 0 or `::`, and compares as that.
 
 use std::cmp::Ordering;
-use std::net::IpAddr;
+use std::net::Ipv6Addr;
 
-use jiff::Timestamp;
-
-use super::{Filter, Op, Value};
+use muster_store::query::{Compare, Filter, Value};
 
 /// A field of a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell<'a> {
-    /// Text; empty: none.
+    /// Text, or the name of an enum's value.
     Text(&'a str),
     /// Number.
     Number(i64),
-    /// Truth.
-    Bool(bool),
-    /// Instant, if there is one.
-    Time(Option<Timestamp>),
+    /// Milliseconds since 1970 UTC; 0: unset.
+    Time(i64),
     /// Id.
     Id(&'a [u8]),
-    /// Address, if there is one.
-    Address(Option<IpAddr>),
-    /// The number of a word; 0: none.
-    Word(i32),
+    /// Address; IPv4 is mapped.
+    Address(Ipv6Addr),
 }
 
-/// Something with the fields of a resource.
+/// Something with the columns of a resource.
 pub trait Record {
-    /// The field of a name that the resource's list holds.
-    fn cell(&self, field: &str) -> Option<Cell<'_>>;
+    /// The value in a column; `None`: the record has no such column, and every comparison with it fails.
+    fn cell(&self, column: &str) -> Option<Cell<'_>>;
 }
 
-impl Filter {
-    /// Whether a record passes.
-    pub fn matches(&self, record: &impl Record) -> bool {
-        match self {
-            Self::And(parts) => parts.iter().all(|part| part.matches(record)),
-            Self::Or(parts) => parts.iter().any(|part| part.matches(record)),
-            Self::Not(part) => !part.matches(record),
-            Self::Compare { field, op, value } => {
-                record.cell(field.name).is_some_and(|cell| compare(&cell, *op, value))
-            }
-        }
+/// Whether a record passes.
+pub fn matches(filter: &Filter, record: &impl Record) -> bool {
+    match filter {
+        Filter::And(parts) => parts.iter().all(|part| matches(part, record)),
+        Filter::Or(parts) => parts.iter().any(|part| matches(part, record)),
+        Filter::Not(part) => !matches(part, record),
+        Filter::Compare { column, op, value } => record.cell(column).is_some_and(|cell| compare(cell, *op, value)),
     }
 }
 
-fn compare(cell: &Cell<'_>, op: Op, value: &Value) -> bool {
+fn compare(cell: Cell<'_>, op: Compare, value: &Value) -> bool {
+    let order = order(cell, value);
     match op {
-        Op::Present => present(cell),
-        Op::Has => has(cell, value),
-        Op::Equal => order(cell, value) == Some(Ordering::Equal),
-        Op::NotEqual => order(cell, value) != Some(Ordering::Equal),
-        Op::Less => order(cell, value) == Some(Ordering::Less),
-        Op::LessOrEqual => order(cell, value).is_some_and(Ordering::is_le),
-        Op::Greater => order(cell, value) == Some(Ordering::Greater),
-        Op::GreaterOrEqual => order(cell, value).is_some_and(Ordering::is_ge),
+        Compare::Equal => order == Some(Ordering::Equal),
+        Compare::NotEqual => order.is_some_and(Ordering::is_ne),
+        Compare::Less => order == Some(Ordering::Less),
+        Compare::LessOrEqual => order.is_some_and(Ordering::is_le),
+        Compare::Greater => order == Some(Ordering::Greater),
+        Compare::GreaterOrEqual => order.is_some_and(Ordering::is_ge),
+        Compare::Has => match (cell, value) {
+            (Cell::Text(text), Value::Text(part)) => text.to_lowercase().contains(&part.to_lowercase()),
+            _ => false,
+        },
     }
 }
 
-const fn present(cell: &Cell<'_>) -> bool {
-    match cell {
-        Cell::Text(text) => !text.is_empty(),
-        Cell::Number(number) => *number != 0,
-        Cell::Time(time) => time.is_some(),
-        Cell::Address(address) => address.is_some(),
-        // Not asked: these kinds take no `:*`.
-        Cell::Bool(_) | Cell::Id(_) | Cell::Word(_) => false,
-    }
-}
-
-fn has(cell: &Cell<'_>, value: &Value) -> bool {
+/// `None`: of different kinds, which the parser has ruled out.
+fn order(cell: Cell<'_>, value: &Value) -> Option<Ordering> {
     match (cell, value) {
-        (Cell::Text(text), Value::Text(part)) => text.to_lowercase().contains(&part.to_lowercase()),
-        (Cell::Address(Some(address)), Value::Network(network)) => network.contains(address),
-        _ => false,
-    }
-}
-
-/// `None`: not comparable, or nothing there.
-fn order(cell: &Cell<'_>, value: &Value) -> Option<Ordering> {
-    match (cell, value) {
-        (Cell::Text(text), Value::Text(other)) => Some((*text).cmp(other.as_str())),
+        (Cell::Text(text), Value::Text(other)) => Some(text.cmp(other.as_str())),
         (Cell::Number(number), Value::Number(other)) => Some(number.cmp(other)),
-        (Cell::Bool(truth), Value::Bool(other)) => Some(truth.cmp(other)),
-        (Cell::Time(Some(time)), Value::Time(other)) => Some(time.cmp(other)),
-        (Cell::Id(id), Value::Id(other)) => Some((*id).cmp(other.as_slice())),
-        (Cell::Address(Some(address)), Value::Address(other)) => Some(address.cmp(other)),
-        (Cell::Word(number), Value::Word(_, other)) => Some(number.cmp(other)),
+        (Cell::Time(time), Value::Time(other)) => Some(time.cmp(other)),
+        (Cell::Id(id), Value::Id(other)) => Some(id.cmp(other.as_slice())),
+        (Cell::Address(address), Value::Address(other)) => Some(address.cmp(other)),
         _ => None,
     }
 }

@@ -1,18 +1,20 @@
 //! Recursive descent over the text, one byte position at a time; recursion is bounded by [`MAX_DEPTH`].
 
-use super::value::{read_value, Raw};
-use super::{Field, Filter, FilterError, MAX_BYTES, MAX_DEPTH, MAX_TERMS, Op};
+use muster_store::query::{Column, Compare, Filter};
+
+use super::value::{Raw, comparison};
+use super::{FilterError, MAX_BYTES, MAX_DEPTH, MAX_TERMS};
 
 /// Reads a filter of a resource. An empty text is no filter.
 ///
 /// # Errors
 /// With the column and, for a field, the nearest one that is allowed.
-pub fn parse(text: &str, fields: &'static [Field]) -> Result<Option<Filter>, FilterError> {
+pub fn parse(text: &str, columns: &'static [Column]) -> Result<Option<Filter>, FilterError> {
     if text.len() > MAX_BYTES {
         let problem = format!("a filter is at most {MAX_BYTES} bytes, this has {}", text.len());
         return Err(FilterError { column: 1, problem });
     }
-    let mut parser = Parser { text, at: 0, fields, terms: 0 };
+    let mut parser = Parser { text, at: 0, columns, terms: 0 };
     parser.blank();
     if parser.rest().is_empty() {
         return Ok(None);
@@ -31,7 +33,7 @@ pub fn parse(text: &str, fields: &'static [Field]) -> Result<Option<Filter>, Fil
 struct Parser<'a> {
     text: &'a str,
     at: usize,
-    fields: &'static [Field],
+    columns: &'static [Column],
     terms: usize,
 }
 
@@ -97,12 +99,11 @@ impl<'a> Parser<'a> {
             self.at += 1;
             let inside = self.conjunction(depth + 1)?;
             self.blank();
+            if self.rest().is_empty() {
+                return Err(self.wrong_at(open, "this parenthesis is not closed"));
+            }
             if !self.rest().starts_with(')') {
-                let problem = if self.rest().is_empty() { "this parenthesis is not closed" } else { "" };
-                if problem.is_empty() {
-                    return Err(self.wrong("expected AND, OR or a closing parenthesis"));
-                }
-                return Err(self.wrong_at(open, problem));
+                return Err(self.wrong("expected AND, OR or a closing parenthesis"));
             }
             self.at += 1;
             return Ok(inside);
@@ -115,39 +116,38 @@ impl<'a> Parser<'a> {
         if self.terms > MAX_TERMS {
             return Err(self.wrong(format!("more than {MAX_TERMS} comparisons")));
         }
-        let field = self.field()?;
+        let column = self.column()?;
         self.blank();
         let place = self.at;
-        let op = self.operator(field)?;
+        let op = self.operator(column)?;
         self.blank();
         let value_at = self.at;
         let raw = self.raw()?;
-        let (op, value) = read_value(field, op, &raw).map_err(|problem| {
+        comparison(column, op, &raw).map_err(|problem| {
             let at = if problem.about_operator { place } else { value_at };
             self.wrong_at(at, problem.text)
-        })?;
-        Ok(Filter::Compare { field, op, value })
+        })
     }
 
-    fn field(&mut self) -> Result<Field, FilterError> {
+    fn column(&mut self) -> Result<&'static Column, FilterError> {
         let rest = self.rest();
         let name = rest.get(..rest.find(|c| !is_name(c)).unwrap_or(rest.len())).unwrap_or_default();
         if name.is_empty() {
             return Err(self.wrong(format!("expected a field: {}", self.allowed())));
         }
-        let Some(field) = self.fields.iter().find(|field| field.name == name) else {
+        let Some(column) = self.columns.iter().find(|column| column.name == name) else {
             return Err(self.unknown(name));
         };
         self.at += name.len();
-        Ok(*field)
+        Ok(column)
     }
 
     fn unknown(&self, name: &str) -> FilterError {
         let shown: String = name.chars().take(64).collect();
         let nearest = self
-            .fields
+            .columns
             .iter()
-            .map(|field| (strsim::damerau_levenshtein(field.name, &shown), field.name))
+            .map(|column| (strsim::damerau_levenshtein(column.name, &shown), column.name))
             .min()
             .filter(|(distance, nearest)| *distance <= nearest.len().div_ceil(2));
         let hint = nearest.map(|(_, nearest)| format!("did you mean {nearest:?}? ")).unwrap_or_default();
@@ -155,19 +155,19 @@ impl<'a> Parser<'a> {
     }
 
     fn allowed(&self) -> String {
-        self.fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ")
+        self.columns.iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
     }
 
-    fn operator(&mut self, field: Field) -> Result<Op, FilterError> {
+    fn operator(&mut self, column: &Column) -> Result<Compare, FilterError> {
         // Longest first.
-        const OPERATORS: [(&str, Op); 7] = [
-            ("!=", Op::NotEqual),
-            ("<=", Op::LessOrEqual),
-            (">=", Op::GreaterOrEqual),
-            ("=", Op::Equal),
-            ("<", Op::Less),
-            (">", Op::Greater),
-            (":", Op::Has),
+        const OPERATORS: [(&str, Compare); 7] = [
+            ("!=", Compare::NotEqual),
+            ("<=", Compare::LessOrEqual),
+            (">=", Compare::GreaterOrEqual),
+            ("=", Compare::Equal),
+            ("<", Compare::Less),
+            (">", Compare::Greater),
+            (":", Compare::Has),
         ];
         for (text, op) in OPERATORS {
             if self.rest().starts_with(text) {
@@ -175,7 +175,7 @@ impl<'a> Parser<'a> {
                 return Ok(op);
             }
         }
-        Err(self.wrong(format!("expected =, !=, <, <=, >, >= or : after {}", field.name)))
+        Err(self.wrong(format!("expected =, !=, <, <=, >, >= or : after {}", column.name)))
     }
 
     fn raw(&mut self) -> Result<Raw, FilterError> {

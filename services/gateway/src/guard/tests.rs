@@ -88,7 +88,9 @@ async fn a_token_gives_its_sites_and_no_others() {
 async fn a_role_that_is_missing_is_refused_before_the_service() {
     let gate = gate(Some(&access_file()));
     let token = [("authorization", "Bearer open sesame")];
-    for path in ["/muster.v1.EstateService/SetHalt", "/muster.v1.EstateService/ApplyEstate", "/muster.v1.AuditService/GetDraw"] {
+    for path in
+        ["/muster.v1.EstateService/SetHalt", "/muster.v1.EstateService/ApplyEstate", "/muster.v1.AuditService/GetDraw"]
+    {
         assert_eq!(ask(&gate, path, peer("192.0.2.1:1", None), &token).await.unwrap_err(), "7", "{path}");
     }
 }
