@@ -95,7 +95,9 @@ pub(crate) fn prose_problem(text: &str) -> Option<String> {
     if text.len() > TEXT_BYTES_MAX {
         return Some(format!("{} bytes of text, at most {TEXT_BYTES_MAX}", text.len()));
     }
-    text.chars().any(|c| c.is_control() && c != '\n').then(|| format!("{} holds control characters", shown(text)))
+    // YAML 1.1 takes U+2028 and U+2029 for line ends and YAML 1.2 does not: such a text would not come back as it went.
+    let is_odd = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
+    text.chars().any(is_odd).then(|| format!("{} holds control characters or separators", shown(text)))
 }
 
 /// A value of another kind, by the function that reads its text.

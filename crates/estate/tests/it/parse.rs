@@ -111,3 +111,10 @@ fn sites_of_two_realms_may_overlap() {
     other.realm = "lab".to_owned();
     assert!(check_sites([&strategy::small(), &other]).is_ok());
 }
+
+/// It was once written and came back with six blanks behind the separator.
+#[test]
+fn a_text_that_two_versions_of_yaml_read_differently_is_refused() {
+    let text = "site: x\nranges: [127.0.0.1]\nrealm: \"a\\u2028b\"\n";
+    assert!(read_estate([("x", text)]).unwrap_err().to_string().starts_with("x:3:8: "));
+}

@@ -39,7 +39,13 @@ pub(crate) fn block() -> impl Strategy<Value = IpNet> {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z: #'\"{}&*!|>%@`-]{1,12}[a-z]", "[^\\p{C}]{0,8}x", Just("null".to_owned()), Just("1e3".to_owned())]
+    prop_oneof![
+        "[a-z: #'\"{}&*!|>%@`-]{1,12}[a-z]",
+        "[^\\p{C}\u{2028}\u{2029}]{0,8}x",
+        "[ \n#x]{0,9}x[ \n]{0,3}",
+        Just("null".to_owned()),
+        Just("1e3".to_owned()),
+    ]
 }
 
 fn approval() -> impl Strategy<Value = Approval> {
