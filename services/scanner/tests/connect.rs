@@ -167,6 +167,31 @@ async fn one_socket_at_a_time_finds_the_same() {
 }
 
 #[tokio::test]
+async fn ipv6_and_ipv4_share_a_lease() {
+    let listeners = [TcpListener::bind("[::1]:21080").unwrap(), TcpListener::bind("127.41.8.3:21081").unwrap()];
+    let ports = [PortRange { transport: Transport::Tcp, first: 21_080, last: 21_081 }];
+    let lease = Lease::new(vec![net("::1/128"), net("127.41.8.0/29")], &ports, [5; 16], 5).unwrap();
+    let gate = Arc::new(Gate::new(|_: IpAddr, _: Transport, _: u16| Ok(Permit::Payload), FAST));
+    // Few sockets, so that one serves both families in turn.
+    let options = ConnectOptions { window: 2, threads: 2, ..ConnectOptions::default() };
+    let (slices, end) = all(start(&Arc::new(lease), 0, &gate, options)).await;
+    assert_eq!(end, End::Finished);
+    let truth = listeners.iter().map(|l| l.local_addr().unwrap()).map(|at| (at.ip(), at.port())).collect();
+    assert_eq!(open_of(&slices), truth);
+    assert_eq!(slices.iter().map(|slice| slice.counts.closed).sum::<u64>(), 16);
+}
+
+#[tokio::test]
+async fn udp_is_skipped_by_an_engine_that_does_not_speak_it() {
+    let ports = [PortRange { transport: Transport::Udp, first: 21_090, last: 21_090 }];
+    let lease = Arc::new(Lease::new(vec![net("127.41.9.0/30")], &ports, [5; 16], 5).unwrap());
+    let gate = gate_for("127.41.9.0/24", FAST);
+    let (slices, end) = all(start(&lease, 0, &gate, ConnectOptions::default())).await;
+    assert_eq!(end, End::Finished);
+    assert!(slices[0].skipped_by.contains(&(SkipReason::LocalError, 4)));
+}
+
+#[tokio::test]
 async fn a_reader_that_goes_away_stops_the_threads() {
     let lease = lease("127.41.7.0/24", 21_070, 21_079, 10);
     let gate = gate_for("127.41.7.0/24", Rates { site_pps: 500, host_pps: 500 });
