@@ -1,4 +1,4 @@
-//! What the gateway can be told: section `gateway` of a configuration.
+//! What the gateway can be told.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -7,10 +7,24 @@ use muster_kit::TlsFiles;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Settings of the gateway.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Section `gateway` and what every service has.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Logging, health, shutdown.
+    pub kit: muster_kit::KitConfig,
+    /// Where the bus is.
+    pub bus: muster_connect::BusConfig,
+    /// Where the store is.
+    pub store: muster_connect::StoreConfig,
+    /// The gateway's own.
+    pub gateway: GatewayConfig,
+}
+
+/// Section `gateway`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GatewayConfig {
     /// Where gRPC is served. Beyond loopback only with `tls` and a credential (`access_file`).
     pub listen: SocketAddr,
     /// Certificate and key of the server; with `ca` every client must show a certificate of it.
@@ -35,7 +49,7 @@ pub struct Config {
     pub import_max_bytes: usize,
 }
 
-impl Default for Config {
+impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7420),
@@ -86,7 +100,7 @@ pub enum ConfigError {
     },
 }
 
-impl Config {
+impl GatewayConfig {
     /// Refuses what must not be served (I-8) and what cannot be meant.
     ///
     /// # Errors
@@ -123,13 +137,13 @@ mod tests {
 
     #[test]
     fn the_default_is_served() {
-        assert_eq!(Config::default().check(), Ok(()));
+        assert_eq!(GatewayConfig::default().check(), Ok(()));
     }
 
     #[test]
     fn beyond_loopback_tls_and_a_credential_are_needed() {
         let listen = "0.0.0.0:7420".parse().unwrap();
-        let mut config = Config { listen, ..Config::default() };
+        let mut config = GatewayConfig { listen, ..GatewayConfig::default() };
         assert_eq!(config.check(), Err(ConfigError::NeedsTls { listen }));
         config.tls.certificate = Some("server.pem".into());
         config.tls.key = Some("server.key".into());
@@ -140,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_limit_of_nothing_is_refused() {
-        let config = Config { calls_per_caller: 0, ..Config::default() };
+        let config = GatewayConfig { calls_per_caller: 0, ..GatewayConfig::default() };
         assert!(config.check().unwrap_err().to_string().contains("gateway.calls_per_caller"));
     }
 }

@@ -28,5 +28,6 @@ mod service;
 mod telemetry;
 mod watch;
 
-pub use config::{Config, ConfigError};
-pub use service::{Deps, Error, Service};
+pub use config::{Config, ConfigError, GatewayConfig};
+pub use keys::KeyError;
+pub use service::{AccessFileError, Service};

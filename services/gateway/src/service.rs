@@ -1,15 +1,14 @@
 //! The gateway's path: check, load, bind, serve, drain.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_bus::{Bucket, Bus, BusError};
-use muster_kit::tls::TlsError;
-use muster_kit::{Shutdown, TlsMaterial};
+use muster_bus::{Bucket, Stream};
+use muster_connect::producer;
+use muster_kit::health::bind;
+use muster_kit::{Condition, Context, Exit, Failure, OrExit as _, Shutdown, TlsMaterial};
 use muster_proto::FILE_DESCRIPTOR_SET;
-use muster_proto::v1::Producer;
 use muster_proto::v1::{
     audit_service_server::AuditServiceServer, bulletin_service_server::BulletinServiceServer,
     estate_service_server::EstateServiceServer, finding_service_server::FindingServiceServer,
@@ -17,7 +16,6 @@ use muster_proto::v1::{
     ledger_service_server::LedgerServiceServer, sweep_service_server::SweepServiceServer,
     verdict_service_server::VerdictServiceServer,
 };
-use muster_store::Store;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -25,14 +23,14 @@ use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 
-use crate::config::{Config, ConfigError};
-use crate::connection::accept;
+use crate::config::Config;
+use crate::connection::{Connection, accept};
 use crate::core::Core;
 use crate::estate_bucket::EstateBucket;
 use crate::estate_change;
 use crate::guard::{Gate, GuardLayer};
 use crate::identity::{self, AccessError, Directory};
-use crate::keys::{self, KeyError};
+use crate::keys;
 use crate::limit::{Limiter, Limits};
 use crate::progress::{Follower, Progress};
 use crate::realms::{self, RealmMap, Realms};
@@ -47,91 +45,64 @@ const STREAMS_MAX: u32 = 256;
 /// Connections that are accepted and not yet served.
 const ACCEPTED_MAX: usize = 64;
 
-/// What the gateway needs from outside.
-#[derive(Debug, Clone)]
-pub struct Deps {
-    /// The bus.
-    pub bus: Bus,
-    /// The store, as a user that can only read.
-    pub store: Store,
-    /// In whose name events are published.
-    pub producer: Producer,
-}
-
-/// Why the gateway does not run.
+/// Why the access file cannot be used.
 #[derive(Debug, Error)]
-pub enum Error {
-    /// The configuration must not or cannot be served.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The certificates cannot be used.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The access file cannot be read.
+pub enum AccessFileError {
+    /// It cannot be read.
     #[error("failed to read {file} (gateway.access_file): {source}")]
-    AccessFile {
+    Read {
         /// The file.
         file: PathBuf,
         /// Why not.
         source: std::io::Error,
     },
-    /// The access file does not say what it should.
+    /// It does not say what it should.
     #[error("{source}: {file} (gateway.access_file)")]
-    Access {
+    Wrong {
         /// The file.
         file: PathBuf,
         /// What is wrong.
         source: AccessError,
     },
-    /// An access file that lets nobody in, beyond loopback or not.
+    /// It lets nobody in.
     #[error("failed to serve gRPC: {file} (gateway.access_file) names nobody; add a [[token]] or a [[certificate]]")]
     Nobody {
         /// The file.
         file: PathBuf,
     },
-    /// The key of page tokens cannot be had.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The bus is not as it should be.
-    #[error(transparent)]
-    Bus(#[from] BusError),
-    /// The server broke.
-    #[error("failed to serve gRPC: {0}")]
-    Serve(#[from] tonic::transport::Error),
 }
 
-/// The gateway, loaded and not yet serving.
+/// The gateway: bound, and not yet serving.
 pub struct Service {
-    config: Config,
+    listener: TcpListener,
+    access_file: Option<PathBuf>,
     core: Arc<Core>,
     gate: Arc<Gate>,
-    tls: Option<(TlsMaterial, TlsAcceptor)>,
+    tls: Option<TlsMaterial>,
     follower: Follower,
     realms: tokio::sync::watch::Sender<RealmMap>,
 }
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Service").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Service").field("listener", &self.listener).finish_non_exhaustive()
     }
 }
 
 impl Service {
-    /// Checks the configuration and loads what it names.
+    /// Checks the configuration, loads what it names, connects and binds.
     ///
     /// # Errors
-    /// In one line: what must not be served, or what cannot be loaded.
-    pub async fn new(config: Config, deps: Deps, stop: Shutdown) -> Result<Self, Error> {
-        config.check()?;
-        let tls = match config.tls.certificate {
-            Some(_) => {
-                let material = TlsMaterial::load(&config.tls)?;
-                let acceptor = TlsAcceptor::from(material.server_config(&[b"h2"])?);
-                Some((material, acceptor))
-            }
-            None => None,
-        };
-        let directory = config.access_file.as_deref().map(read_access).transpose()?;
+    /// In one line: what must not be served, what cannot be loaded, reached or bound.
+    pub async fn new(config: Config, context: &Context) -> Result<Self, Failure> {
+        let Config { bus, store, gateway: config, .. } = config;
+        config.check().or_exit(Exit::Usage)?;
+        let tls = config.tls.certificate.is_some().then(|| TlsMaterial::load(&config.tls)).transpose()?;
+        let directory = config.access_file.as_deref().map(read_access).transpose().or_exit(Exit::Usage)?;
+        let page_key = keys::page_key(config.page_key_file.as_deref()).or_exit(Exit::CannotCreate)?;
+        let bus = bus.connect_checked(context, &Stream::ALL).await?;
+        let store = store.connect(context.name).await?;
+        let listener = bind("gRPC (gateway.listen)", config.listen).await?;
         let limits = Limits {
             calls: config.calls_per_caller,
             imports: config.imports_per_caller,
@@ -140,88 +111,101 @@ impl Service {
         let usual = Duration::from_millis(config.deadline_usual_ms);
         let most = Duration::from_millis(config.deadline_max_ms);
         let gate = Arc::new(Gate::new(directory, Limiter::new(limits), usual, most));
-        let (progress, follower) = Progress::new(deps.bus.clone());
+        let (progress, follower) = Progress::new(bus.clone());
         let (realms, realms_sender) = Realms::new();
         let core = Arc::new(Core {
-            publisher: deps.bus.publisher(deps.producer),
-            estate: EstateBucket::new(deps.bus.kv(Bucket::Estate).await?),
-            store: deps.store,
+            publisher: bus.publisher(producer(context)),
+            estate: EstateBucket::new(bus.kv(Bucket::Estate).await.or_exit(Exit::Unavailable)?),
+            store,
             progress,
             realms,
-            page_key: keys::page_key(config.page_key_file.as_deref())?,
+            page_key,
             import_max_bytes: config.import_max_bytes,
-            stop,
-            bus: deps.bus,
+            stop: context.shutdown.clone(),
+            bus,
         });
-        Ok(Self { config, core, gate, tls, follower, realms: realms_sender })
+        Ok(Self { listener, access_file: config.access_file, core, gate, tls, follower, realms: realms_sender })
     }
 
-    /// Where it is to listen.
-    #[must_use]
-    pub const fn listen(&self) -> SocketAddr {
-        self.config.listen
-    }
-
-    /// Serves on a bound listener until the stop, then lets open calls end.
+    /// Serves until the stop, then lets open calls end.
     ///
     /// # Errors
     /// When the server breaks.
-    pub async fn run(self, listener: TcpListener) -> Result<(), Error> {
+    pub async fn run(self, context: Context) -> Result<(), Failure> {
         let core = self.core;
-        let stop = core.stop.clone();
+        let stop = context.shutdown.clone();
+        let ready = context.readiness.condition("grpc");
+        context.bound("grpc", self.listener.local_addr()?)?;
         let tasks = [
             tokio::spawn(self.follower.run(stop.clone())),
             tokio::spawn(realms::follow(core.estate.kv(), self.realms, stop.clone())),
             tokio::spawn(mend(Arc::clone(&core))),
-            tokio::spawn(reload(self.config.access_file, Arc::clone(&self.gate), stop.clone())),
+            tokio::spawn(reload(self.access_file, Arc::clone(&self.gate), stop.clone())),
         ];
-        if let Some((material, _)) = &self.tls {
-            tokio::spawn(material.clone().watch(TlsMaterial::INTERVAL, stop.clone()));
-        }
-        let acceptor = self.tls.map(|(_, acceptor)| acceptor);
-        let (ready, accepted) = mpsc::channel(ACCEPTED_MAX);
-        tokio::spawn(accept(listener, acceptor, ready, stop.clone()));
-        let (reporter, health) = tonic_health::server::health_reporter();
-        set_serving(&reporter).await;
-        let unhealthy = {
-            let stop = stop.clone();
-            tokio::spawn(async move {
-                stop.requested().await;
-                for name in SERVICES.into_iter().chain([""]) {
-                    reporter.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
-                }
-            })
+        let acceptor = match self.tls {
+            Some(material) => {
+                let acceptor = TlsAcceptor::from(material.server_config(&[b"h2"])?);
+                tokio::spawn(material.watch(TlsMaterial::INTERVAL, stop.clone()));
+                Some(acceptor)
+            }
+            None => None,
         };
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1();
-        let mut router = Server::builder()
-            .layer(GuardLayer(self.gate))
-            .max_concurrent_streams(STREAMS_MAX)
-            .http2_keepalive_interval(Some(Duration::from_secs(30)))
-            .http2_keepalive_timeout(Some(Duration::from_secs(20)))
-            .add_service(health)
-            .add_service(EstateServiceServer::new(rpc::estate::EstateRpc(Arc::clone(&core))))
-            .add_service(InventoryServiceServer::new(rpc::inventory::InventoryRpc(Arc::clone(&core))))
-            .add_service(SweepServiceServer::new(rpc::sweep::SweepRpc(Arc::clone(&core))))
-            .add_service(AuditServiceServer::new(rpc::audit::AuditRpc(Arc::clone(&core))))
-            .add_service(HostServiceServer::new(rpc::host::HostRpc(Arc::clone(&core))))
-            .add_service(VerdictServiceServer::new(rpc::verdict::VerdictRpc(Arc::clone(&core))))
-            .add_service(FindingServiceServer::new(rpc::finding::FindingRpc(Arc::clone(&core))))
-            .add_service(BulletinServiceServer::new(rpc::bulletin::BulletinRpc(Arc::clone(&core))))
-            .add_service(LedgerServiceServer::new(rpc::ledger::LedgerRpc(core)));
-        match reflection {
-            Ok(reflection) => router = router.add_service(reflection),
-            Err(error) => tracing::error!(%error, "reflection is not served: the descriptors cannot be read"),
-        }
-        let served = router.serve_with_incoming_shutdown(ReceiverStream::new(accepted), stop.requested()).await;
-        unhealthy.abort();
+        let (connections, accepted) = mpsc::channel(ACCEPTED_MAX);
+        tokio::spawn(accept(self.listener, acceptor, connections, stop.clone()));
+        let served = serve(core, self.gate, accepted, ready, stop).await;
         for task in tasks {
             task.abort();
         }
         Ok(served?)
     }
+}
+
+/// All services on the connections that come, until the stop and the end of the open calls.
+async fn serve(
+    core: Arc<Core>,
+    gate: Arc<Gate>,
+    accepted: mpsc::Receiver<std::io::Result<Connection>>,
+    ready: Condition,
+    stop: Shutdown,
+) -> Result<(), tonic::transport::Error> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    set_serving(&reporter).await;
+    let unhealthy = {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            stop.requested().await;
+            for name in SERVICES.into_iter().chain([""]) {
+                reporter.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
+            }
+        })
+    };
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1();
+    let mut router = Server::builder()
+        .layer(GuardLayer(gate))
+        .max_concurrent_streams(STREAMS_MAX)
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(20)))
+        .add_service(health)
+        .add_service(EstateServiceServer::new(rpc::estate::EstateRpc(Arc::clone(&core))))
+        .add_service(InventoryServiceServer::new(rpc::inventory::InventoryRpc(Arc::clone(&core))))
+        .add_service(SweepServiceServer::new(rpc::sweep::SweepRpc(Arc::clone(&core))))
+        .add_service(AuditServiceServer::new(rpc::audit::AuditRpc(Arc::clone(&core))))
+        .add_service(HostServiceServer::new(rpc::host::HostRpc(Arc::clone(&core))))
+        .add_service(VerdictServiceServer::new(rpc::verdict::VerdictRpc(Arc::clone(&core))))
+        .add_service(FindingServiceServer::new(rpc::finding::FindingRpc(Arc::clone(&core))))
+        .add_service(BulletinServiceServer::new(rpc::bulletin::BulletinRpc(Arc::clone(&core))))
+        .add_service(LedgerServiceServer::new(rpc::ledger::LedgerRpc(core)));
+    match reflection {
+        Ok(reflection) => router = router.add_service(reflection),
+        Err(error) => tracing::error!(%error, "reflection is not served: the descriptors cannot be read"),
+    }
+    ready.met();
+    let served = router.serve_with_incoming_shutdown(ReceiverStream::new(accepted), stop.requested()).await;
+    unhealthy.abort();
+    served
 }
 
 /// Services whose health is told, by name; the empty name is the whole process.
@@ -278,12 +262,13 @@ async fn reload(file: Option<PathBuf>, gate: Arc<Gate>, stop: Shutdown) {
     }
 }
 
-fn read_access(file: &Path) -> Result<Directory, Error> {
+fn read_access(file: &Path) -> Result<Directory, AccessFileError> {
     use std::io::Read as _;
-    let fail = |source| Error::AccessFile { file: file.to_owned(), source };
+    let fail = |source| AccessFileError::Read { file: file.to_owned(), source };
     let mut text = String::new();
     let opened = std::fs::File::open(file).map_err(fail)?;
     opened.take(ACCESS_MAX_BYTES).read_to_string(&mut text).map_err(fail)?;
-    let directory = identity::parse(&text).map_err(|source| Error::Access { file: file.to_owned(), source })?;
-    if directory.is_empty() { Err(Error::Nobody { file: file.to_owned() }) } else { Ok(directory) }
+    let directory =
+        identity::parse(&text).map_err(|source| AccessFileError::Wrong { file: file.to_owned(), source })?;
+    if directory.is_empty() { Err(AccessFileError::Nobody { file: file.to_owned() }) } else { Ok(directory) }
 }
