@@ -15,6 +15,9 @@ use crate::store::Store;
 /// Rows of a block: the recorder's batches have at most 100,000, a repeat of a large import more.
 const BLOCK_ROWS_MAX: usize = 4_000_000;
 
+/// Bytes handed over at once, so that the server reads (and LZ4 packs) while the rest is on its way.
+const CHUNK_BYTES: usize = 256 << 10;
+
 /// First pause between two attempts; it doubles up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 /// Longest pause: a server that comes back is noticed after this.
@@ -74,7 +77,7 @@ impl Store {
             return Err(InsertError::Refused { table, code: 0, message });
         }
         let mut insert = self.client.insert_formatted_with(block.statement());
-        for (name, value) in insert_settings(self.options.insert_quorum) {
+        for (name, value) in insert_settings(block.rows(), self.options.insert_quorum) {
             insert = insert.with_setting(name, value);
         }
         insert = match token {
@@ -88,7 +91,10 @@ impl Store {
         };
         let bytes = block.bytes().clone();
         let sent = timeout(self.options.insert_timeout(), async move {
-            insert.send(bytes).await?;
+            let mut rest = bytes;
+            while !rest.is_empty() {
+                insert.send(rest.split_to(rest.len().min(CHUNK_BYTES))).await?;
+            }
             insert.end().await
         });
         match sent.await {
@@ -103,8 +109,9 @@ impl Store {
 }
 
 /// Everything that decides whether an insert is atomic, durable and counted once; no default of the server does.
-fn insert_settings(quorum: u32) -> Vec<(&'static str, String)> {
-    let rows = BLOCK_ROWS_MAX.to_string();
+fn insert_settings(rows: usize, quorum: u32) -> Vec<(&'static str, String)> {
+    // One more than there are, so that the parser never comes to a cut.
+    let rows = (rows + 1).to_string();
     let mut settings = vec![
         ("async_insert", "0".to_owned()),
         // The answer comes when the part stands, with the whole outcome in its status.

@@ -125,6 +125,8 @@ impl Store {
         let mut query = sql
             .query(self)
             .with_setting("prefer_column_name_to_alias", "1")
+            // A table that a statement reads twice is the same both times.
+            .with_setting("enable_shared_storage_snapshot_in_query", "1")
             .with_setting("max_execution_time", format!("{seconds:.3}"))
             .with_setting("max_result_rows", ask.rows_max.to_string())
             .with_setting("max_memory_usage", ask.memory_max_bytes.to_string())
