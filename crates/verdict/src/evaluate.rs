@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use muster_ids::HostId;
+use smallvec::SmallVec;
 
 use crate::host::{Host, NONE, Service, Sighting, Standing, dirty};
 use crate::outcome::Subject;
@@ -21,6 +22,8 @@ pub(crate) struct Facts {
     pub(crate) alive: Sighting,
     pub(crate) asset_alive: Sighting,
     pub(crate) retired: bool,
+    /// A sweep is over, or a person or the clock has spoken: findings take their last sighting on.
+    pub(crate) confirmed: bool,
 }
 
 /// The subjects that every host has, in the order of `Host::standing`.
@@ -69,13 +72,17 @@ impl SiteState {
         if bits & dirty::IDENTITY != 0 {
             self.match_asset(slot, alive.at);
         }
-        let asset_alive = self.asset_alive(slot, alive, bits & dirty::SEEN != 0);
-        let retired = self.hosts[slot].disposed && self.retired(slot, id, alive.at);
-        let facts = Facts { alive, asset_alive, retired };
+        if bits & (dirty::IDENTITY | dirty::SEEN) != 0 {
+            self.mark_siblings(slot);
+        }
+        let asset_alive = self.asset_alive(slot, alive);
+        let retired = self.hosts[slot].disposed && self.retired(slot, id, alive);
+        let confirmed = bits & dirty::LIFE != 0;
+        let facts = Facts { alive, asset_alive, retired, confirmed };
         if alive.at != NEVER && (bits & dirty::IDENTITY != 0 || !self.hosts[slot].appeared) {
             self.identify(slot, id, changes);
         }
-        let life = bits & dirty::LIFE != 0;
+        // Owner and disposition may differ even where the verdict does not.
         let everything = bits & (dirty::IDENTITY | dirty::LIFE) != 0;
         let first = if everything { 0 } else { 3 };
         if everything || bits & (dirty::SEEN | dirty::SIBLING) != 0 {
@@ -83,12 +90,12 @@ impl SiteState {
                 let judgement = self.case(slot, &facts).and_then(|case| case.judge(subject));
                 if let Some(judgement) = judgement {
                     self.wake(slot, judgement.valid_until);
-                    self.commit(slot, id, Place::Host(index), subject, judgement, life, &facts, changes);
+                    self.commit(slot, id, Place::Host(index), subject, judgement, everything, &facts, changes);
                 }
             }
         }
         if everything || bits & dirty::SERVICES != 0 {
-            self.judge_services(slot, id, life, &facts, changes);
+            self.judge_services(slot, id, everything, &facts, changes);
         }
     }
 
@@ -104,7 +111,7 @@ impl SiteState {
             facts.retired = facts.retired
                 || (host.disposed
                     && service.standing.outcome.is_some()
-                    && self.service_retired(slot, id, subject, service.open.at));
+                    && self.service_retired(slot, id, subject, service.open));
             let judgement = self.case(slot, &facts).and_then(|case| case.approved_service(&case.host.services[index]));
             if let Some(judgement) = judgement {
                 self.commit(slot, id, Place::Service(index), subject, judgement, life, &facts, changes);
@@ -127,7 +134,7 @@ impl SiteState {
             alive: facts.alive,
             asset_alive: facts.asset_alive,
             asset: self.inventory.get(host.asset),
-            zone: estate.site.zones.get(host.zone as usize),
+            zone: estate.zones.get(host.zone),
             retired: facts.retired,
         })
     }
@@ -227,30 +234,31 @@ impl SiteState {
         self.wake(slot, wakes_at);
     }
 
-    /// The last proof that the asset at an address is there, whichever of its addresses gave it. `moved`: this host was
-    /// just seen, so the others are to be judged with it.
-    fn asset_alive(&mut self, slot: u32, alive: Sighting, moved: bool) -> Sighting {
-        let Some(estate) = &self.estate else { return alive };
-        let alive_by = estate.site.alive_by;
-        let (now, host) = (self.now(), &self.hosts[slot]);
-        let Some(record) = self.inventory.get(host.asset) else { return alive };
-        if record.claims.len() < 2 {
+    /// The last proof that the asset at an address is there, whichever of its addresses gave it.
+    fn asset_alive(&self, slot: u32, alive: Sighting) -> Sighting {
+        let (Some(estate), host) = (&self.estate, &self.hosts[slot]) else { return alive };
+        let Some(record) = self.inventory.get(host.asset).filter(|record| record.claims.len() > 1) else {
             return alive;
-        }
-        let others: Vec<u32> = record
-            .claims
-            .iter()
-            .filter(|claim| claim.address != host.address && claim.holds_at(now))
+        };
+        let now = self.now();
+        let others = record.claims.iter().filter(|claim| claim.address != host.address && claim.holds_at(now));
+        let others = others.filter_map(|claim| self.hosts.find(claim.address));
+        let sightings = others.map(|other| rules::alive(estate.site.alive_by, &self.hosts[other]));
+        sightings.fold(alive, |newest, other| if other.at > newest.at { other } else { newest })
+    }
+
+    /// Has the other addresses of every asset that names this one judged, since a sighting here is one of the asset.
+    fn mark_siblings(&mut self, slot: u32) {
+        let host = &self.hosts[slot];
+        let records = host.claims.iter().filter_map(|number| self.inventory.get(*number));
+        let claims = records.filter(|record| record.claims.len() > 1).flat_map(|record| &record.claims);
+        let others: SmallVec<[u32; 4]> = claims
+            .filter(|claim| claim.address != host.address)
             .filter_map(|claim| self.hosts.find(claim.address))
             .collect();
-        let newest = others.iter().map(|other| rules::alive(alive_by, &self.hosts[*other]));
-        let newest = newest.fold(alive, |newest, other| if other.at > newest.at { other } else { newest });
-        if moved {
-            for other in others {
-                self.mark(other, dirty::SIBLING);
-            }
+        for other in others {
+            self.mark(other, dirty::SIBLING);
         }
-        newest
     }
 
     /// Says what the host id stands for, where that is new.
@@ -259,10 +267,10 @@ impl SiteState {
         let host = &self.hosts[slot];
         let asset = self.inventory.get(host.asset);
         let part = |text: Option<&Text>| text.cloned().unwrap_or_default();
-        let zone = estate.site.zones.get(host.zone as usize).map_or("", |zone| zone.name.as_str());
+        let zone = part(estate.zones.get(host.zone).map(|zone| zone.name));
         let (key, name, owner) =
             (part(asset.map(|a| &a.key)), part(asset.map(|a| &a.name)), part(asset.map(|a| &a.owner)));
-        let print = identity_print([zone, &key, &name, &owner]);
+        let print = identity_print([&zone, &key, &name, &owner]);
         if host.appeared && host.identity_print == print {
             return;
         }
@@ -272,7 +280,7 @@ impl SiteState {
             realm: Arc::clone(&estate.realm),
             address: host.address,
             first_seen: instant(host.first_seen),
-            zone: estate.zones.name(host.zone),
+            zone,
             asset_key: key,
             name,
             owner,

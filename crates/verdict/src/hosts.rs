@@ -21,7 +21,7 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     pub(crate) fn find(&self, address: IpAddr) -> Option<u32> {
-        match address {
+        match address.to_canonical() {
             IpAddr::V4(v4) => self.v4.get(&v4.to_bits()).copied(),
             IpAddr::V6(v6) => self.v6.get(&v6.to_bits()).copied(),
         }
@@ -31,6 +31,7 @@ impl Hosts {
     pub(crate) fn find_or_add(&mut self, address: IpAddr) -> u32 {
         // 2^32 hosts of 300 bytes do not fit any memory.
         let next = u32::try_from(self.hosts.len()).unwrap_or(u32::MAX);
+        let address = address.to_canonical();
         let slot = match address {
             IpAddr::V4(v4) => *self.v4.entry(v4.to_bits()).or_insert(next),
             IpAddr::V6(v6) => *self.v6.entry(v6.to_bits()).or_insert(next),

@@ -192,7 +192,8 @@ impl Record {
 fn claims(asset: &Asset) -> SmallVec<[Claim; 1]> {
     let addresses = asset.identifiers.iter().filter_map(|identifier| match &identifier.kind {
         IdentifierKind::Address(address) => Some(Claim {
-            address: *address,
+            // As a socket would send to it, and as hosts are found.
+            address: address.to_canonical(),
             from: identifier.valid_from.map_or(NEVER, |at| at.as_microsecond()),
             until: identifier.valid_until.map_or(FOREVER, |at| at.as_microsecond()),
         }),

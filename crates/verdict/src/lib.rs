@@ -9,12 +9,14 @@
 //! inputs in any order, these are the same:
 //! - the hosts with their zone, asset, name and owner;
 //! - for each host and subject: outcome, reason, path and value of the evidence, `valid_until`;
-//! - which findings are open and which are suppressed, with their disposition.
+//! - which findings of these are open and which are suppressed, with their owner and disposition, where the verdict fails
+//!   (or, for `seen`, is unknown).
 //!
 //! History is a function of the order: `as_of`, the revisions a verdict was judged under, source and time of its
 //! evidence, `first_seen`, `last_seen`, `resolved_at` and `reopened` of a finding; and the verdicts that only take an
 //! earlier one back (a passing or not applicable `approved-service`, a not applicable `seen` of something never seen):
-//! who never saw the failure is not told that it is over.
+//! who never saw the failure is not told that it is over. So is a finding whose verdict turned from fail to unknown: it
+//! stays open, since unknown is no proof.
 //!
 //! Three things are asked of the order, and the bus gives them: the refusal of a port counts against a service that is
 //! known when the refusal arrives (to keep every refusal of an address that never had a service would keep a whole
@@ -24,7 +26,7 @@
 //! # What is published
 //!
 //! Per host `known`, `managed`, `zone` and `seen`, whatever they say; `approved-service` only when it fails or is unknown,
-//! and once more when that is over. A service that never failed is implied by its observation and the approval.
+//! and once more when that is over, and when a port that was open is refused. A service that never failed is implied by its observation and the approval.
 
 mod evaluate;
 mod finding;

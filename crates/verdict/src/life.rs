@@ -4,6 +4,7 @@ use muster_ids::{FindingId, HostId};
 
 use crate::evaluate::Facts;
 use crate::finding::{Disposition, Finding, FindingState};
+use crate::host::Sighting;
 use crate::input::DispositionSet;
 use crate::outcome::{Outcome, Subject};
 use crate::state::SiteState;
@@ -130,10 +131,11 @@ impl SiteState {
             Record { slot, reopened: 0, first_seen, last_seen, resolved_at: NEVER, owner: owner.clone(), state, told }
         });
         let mut changed = fresh;
+        let mut confirmed = facts.confirmed;
         if record.state == FindingState::Resolved && state != FindingState::Resolved {
             record.reopened += 1;
             record.resolved_at = NEVER;
-            changed = true;
+            (changed, confirmed) = (true, true);
         }
         if record.state != state {
             if state == FindingState::Resolved {
@@ -142,7 +144,7 @@ impl SiteState {
             record.state = state;
             changed = true;
         }
-        if state != FindingState::Resolved && record.last_seen < proofs.seen_at {
+        if confirmed && state != FindingState::Resolved && record.last_seen < proofs.seen_at {
             record.last_seen = proofs.seen_at;
             changed = true;
         }
@@ -173,19 +175,19 @@ impl SiteState {
 
     /// Is the host out of service? A person said so about one of its own verdicts, and since then nothing was seen of it
     /// by as many sweeps as the site asks for.
-    pub(crate) fn retired(&self, slot: u32, host: HostId, alive_at: Us) -> bool {
+    pub(crate) fn retired(&self, slot: u32, host: HostId, alive: Sighting) -> bool {
         let said_at = [Subject::Known, Subject::Managed, Subject::Zone, Subject::Seen]
             .into_iter()
             .filter_map(|subject| self.decommissioned_at(host, subject))
             .max();
-        said_at.is_some_and(|said_at| self.silent_since(slot, Silence::Host, said_at, alive_at))
+        said_at.is_some_and(|said_at| self.silent_since(slot, Silence::Host, said_at, alive))
     }
 
     /// The same for one service: sweeps count that look at its port.
-    pub(crate) fn service_retired(&self, slot: u32, host: HostId, subject: Subject, open_at: Us) -> bool {
+    pub(crate) fn service_retired(&self, slot: u32, host: HostId, subject: Subject, open: Sighting) -> bool {
         let Subject::ApprovedService { transport, port } = subject else { return false };
         self.decommissioned_at(host, subject)
-            .is_some_and(|said_at| self.silent_since(slot, Silence::Port(transport, port), said_at, open_at))
+            .is_some_and(|said_at| self.silent_since(slot, Silence::Port(transport, port), said_at, open))
     }
 
     fn decommissioned_at(&self, host: HostId, subject: Subject) -> Option<Us> {
@@ -193,11 +195,11 @@ impl SiteState {
         (set.disposition == Disposition::Decommissioned).then(|| set.at.as_microsecond())
     }
 
-    fn silent_since(&self, slot: u32, what: Silence, said_at: Us, seen_at: Us) -> bool {
+    fn silent_since(&self, slot: u32, what: Silence, said_at: Us, seen: Sighting) -> bool {
         let Some(estate) = &self.estate else { return false };
         let asked = estate.limits.absent_after.max(1);
-        let host = &self.hosts[slot];
-        seen_at <= said_at && self.sweeps.missed(host.address, what, said_at, host.open.sweep, asked).count >= asked
+        let address = self.hosts[slot].address;
+        seen.at <= said_at && self.sweeps.missed(address, what, said_at, seen.sweep, asked).count >= asked
     }
 }
 

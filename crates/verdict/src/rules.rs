@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 use jiff::Timestamp;
-use muster_estate::model::{AliveBy, Requirement, Site, Zone};
+use muster_estate::model::{AliveBy, Requirement, Site};
 use smallvec::{SmallVec, smallvec};
 
 use crate::host::{Host, Service, Sighting};
@@ -16,7 +16,7 @@ use crate::sweeps::{Missed, Silence, Sweeps};
 use crate::text::Text;
 use crate::time::{FOREVER, NEVER, Us, instant, span};
 use crate::verdict::{Evidence, Source};
-use crate::zones::approved;
+use crate::zones::ZoneHere;
 
 /// Version of the rules; a change of what a rule says raises it, and every verdict is published anew.
 pub(crate) const RULE_VERSION: u32 = 1;
@@ -121,7 +121,7 @@ pub(crate) struct Case<'a> {
     /// The last proof that its asset is there, at whichever of its addresses.
     pub(crate) asset_alive: Sighting,
     pub(crate) asset: Option<&'a Record>,
-    pub(crate) zone: Option<&'a Zone>,
+    pub(crate) zone: Option<ZoneHere<'a>>,
     /// Taken out of service by a person and silent since, for as long as the site asks.
     pub(crate) retired: bool,
 }
@@ -254,17 +254,14 @@ impl Case<'_> {
     }
 
     fn zone(&self, asset: &Record) -> Judgement {
-        let stands_in = self.zone.map_or("", |zone| zone.name.as_str());
+        let stands_in = self.zone.map_or(Text::EMPTY, |zone| zone.name.clone());
         let judgement = if asset.zone.is_empty() {
             Judgement::not_applicable(Reason::ZoneNotSaid)
-        } else if asset.zone.as_str() == stands_in {
+        } else if asset.zone == stands_in {
             Judgement::new(Outcome::Pass, None)
         } else {
             Judgement::new(Outcome::Fail, Some(Reason::Misplaced))
         };
-        let same = judgement.outcome == Outcome::Pass;
-        // Where both are the same word, it is shared, not copied.
-        let stands_in = if same { asset.zone.clone() } else { Text::from(stands_in.to_owned()) };
         judgement.fact("asset.zone", asset.zone.clone(), Source::Inventory(asset.revision), None).fact(
             "zone.name",
             stands_in,
@@ -327,8 +324,9 @@ impl Case<'_> {
     /// Judges one service.
     pub(crate) fn approved_service(&self, service: &Service) -> Option<Judgement> {
         let judgement = self.set_aside().unwrap_or_else(|| self.service(service));
-        // A pass is implied by the observation and the approval; it is said only to take something back.
-        let said = service.standing.outcome.is_some();
+        // A pass is implied by the observation and the approval; it is said only to take something back. A refusal is
+        // said always: no row holds it, and a restart has to find it somewhere.
+        let said = service.standing.outcome.is_some() || judgement.reason == Some(Reason::Refused);
         let silent = match judgement.outcome {
             Outcome::Pass | Outcome::NotApplicable => true,
             Outcome::Fail | Outcome::Unknown => false,
@@ -346,7 +344,7 @@ impl Case<'_> {
         }
         let (outcome, reason) = match self.zone {
             None => (Outcome::Unknown, Some(Reason::NoZone)),
-            Some(zone) if approved(zone, role, transport, port) => {
+            Some(zone) if zone.approves(role, transport, port) => {
                 if service.standing.outcome.is_none() {
                     return Judgement::new(Outcome::Pass, None);
                 }
@@ -354,7 +352,7 @@ impl Case<'_> {
             }
             Some(_) => (Outcome::Fail, Some(Reason::UnapprovedService)),
         };
-        let zone = self.zone.map_or(Text::EMPTY, |zone| Text::from(zone.name.clone()));
+        let zone = self.zone.map_or(Text::EMPTY, |zone| zone.name.clone());
         Judgement::new(outcome, reason)
             .fact(path(), "open", self.sighting(service.open), Some(instant(service.open.at)))
             .fact("zone.name", zone, self.estate(), None)

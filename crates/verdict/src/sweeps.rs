@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
-use ipnet::IpNet;
+use muster_estate::lookup::BlockSet;
 use muster_estate::model::{PortRange, Transport};
 use muster_ids::SweepId;
 
@@ -22,32 +22,13 @@ const IDS_MAX: usize = 1 << 20;
 /// sensible `absent_after_sweeps`.
 const FINISHED_MAX: usize = 512;
 
-/// Addresses, as disjoint ascending runs.
-#[derive(Debug, Default)]
-struct Covered(Vec<(IpAddr, IpAddr)>);
-
-impl Covered {
-    fn new(blocks: &[IpNet]) -> Self {
-        let blocks: Vec<IpNet> = blocks.to_vec();
-        let mut runs: Vec<(IpAddr, IpAddr)> =
-            IpNet::aggregate(&blocks).into_iter().map(|block| (block.network(), block.broadcast())).collect();
-        runs.sort_unstable();
-        Self(runs)
-    }
-
-    fn contains(&self, address: IpAddr) -> bool {
-        let after = self.0.partition_point(|(first, _)| *first <= address);
-        after > 0 && address <= self.0[after - 1].1
-    }
-}
-
 /// A finished sweep that was not void.
 #[derive(Debug)]
 struct Proof {
     number: u32,
     started_at: Us,
     finished_at: Us,
-    covered: Covered,
+    covered: BlockSet,
     ports: Vec<PortRange>,
 }
 
@@ -123,7 +104,7 @@ impl Sweeps {
                 number,
                 started_at,
                 finished_at: sweep.finished_at.as_microsecond(),
-                covered: Covered::new(&sweep.covered),
+                covered: BlockSet::new(sweep.covered.iter().copied()),
                 ports: sweep.ports.clone(),
             };
             self.proofs.insert(place, proof);

@@ -1,46 +1,49 @@
-//! Which zone holds an address, and what may run there.
+//! The zone of an address by number, since a million hosts keep it.
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-use muster_estate::model::{Site, Transport, Zone};
+use muster_estate::lookup::SiteIndex;
+use muster_estate::model::{Site, Transport};
 
 use crate::host::NONE;
 use crate::text::Text;
 
-/// The zones of one estate revision, ready to be asked.
-#[derive(Debug, Default)]
+/// A zone as the rules see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ZoneHere<'a> {
+    pub(crate) name: &'a Text,
+    zones: &'a Zones,
+}
+
+impl ZoneHere<'_> {
+    /// May an asset of this role run this service here?
+    pub(crate) fn approves(&self, role: &str, transport: Transport, port: u16) -> bool {
+        self.zones.index.approved(self.name, role, transport, port).is_some()
+    }
+}
+
+/// The zones of one estate revision.
+#[derive(Debug)]
 pub(crate) struct Zones {
-    /// Longest prefix first; of equal blocks, the zone that is named first.
-    blocks: Vec<(IpNet, u32)>,
+    index: SiteIndex,
     names: Vec<Text>,
 }
 
 impl Zones {
     pub(crate) fn new(site: &Site) -> Self {
-        let mut blocks: Vec<(IpNet, u32)> =
-            (0u32..).zip(&site.zones).flat_map(|(zone, z)| z.blocks.iter().map(move |b| (b.trunc(), zone))).collect();
-        blocks.sort_by_key(|(block, zone)| (std::cmp::Reverse(block.prefix_len()), *zone));
         let names = site.zones.iter().map(|zone| Text::from(zone.name.clone())).collect();
-        Self { blocks, names }
+        Self { index: SiteIndex::new(site), names }
     }
 
-    /// The name of a zone, shared; empty for none.
-    pub(crate) fn name(&self, zone: u32) -> Text {
-        self.names.get(zone as usize).cloned().unwrap_or_default()
-    }
-
-    /// Index of the zone that holds an address: the longest prefix decides.
+    /// Number of the zone that holds an address.
     pub(crate) fn of(&self, address: IpAddr) -> u32 {
-        self.blocks.iter().find(|(block, _)| block.contains(&address)).map_or(NONE, |(_, zone)| *zone)
+        let Some(zone) = self.index.zone_of(address) else { return NONE };
+        let place = self.names.iter().position(|name| **name == *zone.name);
+        place.and_then(|place| u32::try_from(place).ok()).unwrap_or(NONE)
     }
-}
 
-/// May an asset of this role run this service in the zone?
-pub(crate) fn approved(zone: &Zone, role: &str, transport: Transport, port: u16) -> bool {
-    zone.approvals.iter().any(|approval| {
-        approval.ports.transport == transport
-            && (approval.ports.first..=approval.ports.last).contains(&port)
-            && approval.role.as_deref().is_none_or(|only| only == role)
-    })
+    /// The zone of a number.
+    pub(crate) fn get(&self, zone: u32) -> Option<ZoneHere<'_>> {
+        Some(ZoneHere { name: self.names.get(zone as usize)?, zones: self })
+    }
 }

@@ -1,0 +1,8 @@
+//! The rules, the life of findings, restore, and what does not depend on the order of inputs.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod findings;
+mod lab;
+mod order;
+mod restore;
+mod rules;
