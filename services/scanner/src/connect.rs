@@ -5,6 +5,7 @@
 //! run ahead of the reader is bounded. A fault of this machine makes a unit skipped, never closed.
 
 mod flight;
+mod pool;
 mod slice;
 mod socket;
 

@@ -10,8 +10,9 @@ use muster_sweep::{Grant, SliceRange, Transport, Unit};
 use rustix::event::{Timespec, epoll};
 use tokio::sync::mpsc;
 
+use super::pool::{Busy, Pool, Use};
 use super::slice::{Fate, SliceBuilder, SliceResult};
-use super::socket::{Attempt, Socket, is_shortage};
+use super::socket::Attempt;
 use super::{Shared, SkipReason};
 
 /// Units asked for under one lock of the rates, and sent before the halt flag is looked at as a batch.
@@ -37,36 +38,18 @@ struct Task {
     tries: u8,
 }
 
-/// A socket and what it is doing.
-#[derive(Debug)]
-struct Slot {
-    socket: Socket,
-    watched: bool,
-    /// Tells one use of the slot from the next.
-    turn: u32,
-    busy: Option<Busy>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Busy {
-    unit: Unit,
-    since: Instant,
-}
-
 /// A moment in the life of an attempt.
 #[derive(Debug, Clone, Copy)]
 struct Due {
     at: Instant,
-    slot: usize,
-    turn: u32,
+    of: Use,
 }
 
 pub(super) struct Flight {
     shared: Arc<Shared>,
     results: mpsc::Sender<SliceResult>,
     epoll: std::os::fd::OwnedFd,
-    slots: Vec<Slot>,
-    free: Vec<usize>,
+    pool: Pool,
     /// In the order of their instants, since all attempts wait equally long.
     retransmissions: VecDeque<Due>,
     timeouts: VecDeque<Due>,
@@ -74,26 +57,22 @@ pub(super) struct Flight {
     /// What is left of the slice that is being sent.
     sending: std::ops::Range<u32>,
     aside: BinaryHeap<Reverse<(u64, u32, u8)>>,
-    /// Sockets that there may be; a shortage of descriptors lowers it.
-    window: usize,
 }
 
 impl Flight {
     pub(super) fn new(shared: Arc<Shared>, results: mpsc::Sender<SliceResult>) -> Result<Self, &'static str> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|_| "this process can open no more files")?;
-        let window = shared.window;
+        let pool = Pool::new(shared.window);
         Ok(Self {
             shared,
             results,
             epoll,
-            slots: Vec::new(),
-            free: Vec::new(),
+            pool,
             retransmissions: VecDeque::new(),
             timeouts: VecDeque::new(),
             slices: Vec::new(),
             sending: 0..0,
             aside: BinaryHeap::new(),
-            window,
         })
     }
 
@@ -120,7 +99,7 @@ impl Flight {
 
     /// Fills `batch` with units that may go now, and says how long there is nothing else to send.
     fn next_batch(&mut self, batch: &mut Vec<Task>) -> Duration {
-        let room = self.free.len() + self.window.saturating_sub(self.slots.len());
+        let room = self.pool.room();
         let shared = Arc::clone(&self.shared);
         let now_ns = shared.gate.pace.now_ns();
         let mut limiter = shared.gate.pace.lock();
@@ -174,22 +153,22 @@ impl Flight {
         if unit.transport != Transport::Tcp {
             return self.decide(&unit, Fate::Skipped(SkipReason::LocalError));
         }
-        let Some(at) = self.free_slot(&unit) else { return self.retry(task) };
+        let Some(at) = self.pool.take(&unit) else { return self.retry(task) };
         let since = Instant::now();
-        let Some(slot) = self.slots.get_mut(at) else { return Err("a socket is missing") };
-        let mut attempt = slot.socket.connect(&self.shared.gate, &unit);
+        let Some(socket) = self.pool.socket(at) else { return Err("a socket is missing") };
+        let mut attempt = socket.connect(&self.shared.gate, &unit);
         if attempt == Attempt::Pending && unit.address.is_loopback() {
             // Loopback has answered before connect returns: no need to wait for the event.
-            attempt = slot.socket.ask(&unit);
+            attempt = socket.ask(&unit);
         }
         match attempt {
             Attempt::Pending => self.watch(at, Busy { unit, since }),
             Attempt::Later => {
-                self.release(at);
+                self.pool.release(at);
                 self.retry(task)
             }
             Attempt::Open | Attempt::Closed | Attempt::Silent | Attempt::Skipped(_) => {
-                self.release(at);
+                self.pool.release(at);
                 self.decide_attempt(&unit, attempt, since)
             }
         }
@@ -204,66 +183,13 @@ impl Flight {
         Ok(())
     }
 
-    /// A free socket of the right family; `None` when this machine has none left.
-    fn free_slot(&mut self, unit: &Unit) -> Option<usize> {
-        if let Some(at) = self.free.pop() {
-            let slot = self.slots.get_mut(at)?;
-            if !slot.socket.fits(unit.address) {
-                let Ok(socket) = Socket::for_address(unit.address) else {
-                    self.free.push(at);
-                    return None;
-                };
-                // Closing the old one takes it out of the epoll.
-                slot.socket = socket;
-                slot.watched = false;
-            }
-            return Some(at);
-        }
-        match Socket::for_address(unit.address) {
-            Ok(socket) => {
-                self.slots.push(Slot { socket, watched: false, turn: 0, busy: None });
-                Some(self.slots.len() - 1)
-            }
-            Err(error) => {
-                if is_shortage(error) {
-                    self.window = self.slots.len().max(1);
-                }
-                None
-            }
-        }
-    }
-
     fn watch(&mut self, at: usize, busy: Busy) -> Result<(), &'static str> {
-        let Some(slot) = self.slots.get_mut(at) else { return Err("a socket is missing") };
-        if !slot.watched {
-            let flags = epoll::EventFlags::OUT | epoll::EventFlags::ET;
-            let data = epoll::EventData::new_u64(at as u64);
-            epoll::add(&self.epoll, &slot.socket, data, flags).map_err(|_| "a socket cannot be watched")?;
-            slot.watched = true;
-        }
-        slot.busy = Some(busy);
-        let due = |after| Due { at: busy.since + after, slot: at, turn: slot.turn };
+        let of = self.pool.watch(&self.epoll, at, busy)?;
         if self.shared.timeout > RETRANSMIT_AFTER {
-            self.retransmissions.push_back(due(RETRANSMIT_AFTER));
+            self.retransmissions.push_back(Due { at: busy.since + RETRANSMIT_AFTER, of });
         }
-        self.timeouts.push_back(due(self.shared.timeout));
+        self.timeouts.push_back(Due { at: busy.since + self.shared.timeout, of });
         Ok(())
-    }
-
-    /// Makes a slot as new: what it was doing is taken back.
-    fn release(&mut self, at: usize) {
-        let Some(slot) = self.slots.get_mut(at) else { return };
-        slot.busy = None;
-        slot.turn = slot.turn.wrapping_add(1);
-        if slot.socket.take_back().is_err() {
-            // Never seen; a new socket is as good. Without one the old stays and its next unit is tried again.
-            let address = std::net::IpAddr::from([127, 0, 0, 1]);
-            if let Ok(socket) = Socket::for_address(address) {
-                slot.socket = socket;
-                slot.watched = false;
-            }
-        }
-        self.free.push(at);
     }
 
     fn hear(&mut self, events: &mut Vec<epoll::Event>, wait: Duration) -> Result<(), &'static str> {
@@ -286,14 +212,15 @@ impl Flight {
     }
 
     fn look_at(&mut self, at: usize) -> Result<(), &'static str> {
-        let Some(slot) = self.slots.get(at) else { return Ok(()) };
         // An event of an earlier use: nothing to look at, or still pending.
-        let Some(Busy { unit, since }) = slot.busy else { return Ok(()) };
-        let attempt = slot.socket.ask(&unit);
+        let (Some(Busy { unit, since }), Some(socket)) = (self.pool.busy(at), self.pool.socket(at)) else {
+            return Ok(());
+        };
+        let attempt = socket.ask(&unit);
         if attempt == Attempt::Pending {
             return Ok(());
         }
-        self.release(at);
+        self.pool.release(at);
         self.decide_attempt(&unit, attempt, since)
     }
 
@@ -301,24 +228,20 @@ impl Flight {
     fn give_up(&mut self) -> Result<(), &'static str> {
         let now = Instant::now();
         while let Some(due) = self.retransmissions.pop_front_if(|due| due.at <= now) {
-            if let Some(busy) = self.still(due) {
+            if let Some(busy) = self.pool.still(due.of) {
                 let pace = &self.shared.gate.pace;
                 pace.lock().charge(pace.now_ns(), busy.unit.address);
             }
         }
         while let Some(due) = self.timeouts.pop_front_if(|due| due.at <= now) {
-            let Some(busy) = self.still(due) else { continue };
-            self.look_at(due.slot)?;
-            if self.still(due).is_some() {
-                self.release(due.slot);
+            let Some(busy) = self.pool.still(due.of) else { continue };
+            self.look_at(due.of.slot)?;
+            if self.pool.still(due.of).is_some() {
+                self.pool.release(due.of.slot);
                 self.decide(&busy.unit, Fate::Silent)?;
             }
         }
         Ok(())
-    }
-
-    fn still(&self, due: Due) -> Option<Busy> {
-        self.slots.get(due.slot).filter(|slot| slot.turn == due.turn)?.busy
     }
 
     fn decide_attempt(&mut self, unit: &Unit, attempt: Attempt, since: Instant) -> Result<(), &'static str> {
