@@ -50,6 +50,7 @@ impl Service {
                 publisher: self.publisher.clone(),
                 stream,
                 config: self.config.clone(),
+                deduplicate: !muster_kit::crash::is_without("deduplication"),
             };
             let context = context.clone();
             tasks.spawn_once(stream.name(), OnError::ShutDown, async move { record(recording, context).await });

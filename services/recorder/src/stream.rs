@@ -32,6 +32,8 @@ pub(crate) struct Recording {
     pub(crate) publisher: Publisher,
     pub(crate) stream: Stream,
     pub(crate) config: Arc<RecorderConfig>,
+    /// Off only where a test shows that it has to be on.
+    pub(crate) deduplicate: bool,
 }
 
 impl Recording {
@@ -107,7 +109,7 @@ impl Recording {
             .blocks
             .iter()
             .map(|block| async {
-                let token = keeper.record().token(&prepared.range, block.table());
+                let token = self.token(keeper, prepared, block.table());
                 self.store.insert_until_definite(block, &token, INSERT_PATIENCE).await?;
                 crash::point("recorder.between-tables");
                 Ok::<_, RecorderError>(())
@@ -116,6 +118,12 @@ impl Recording {
         inserts.try_collect::<Vec<()>>().await?;
         crash::point("recorder.after-insert");
         Ok(())
+    }
+
+    /// The same range and table give the same token, in whichever process: the store takes it once.
+    fn token(&self, keeper: &Keeper, prepared: &Prepared, table: &str) -> String {
+        let token = keeper.record().token(&prepared.range, table);
+        if self.deduplicate { token } else { format!("{token}:{}", std::process::id()) }
     }
 
     async fn put_dead_aside(&self, prepared: &Prepared) -> Result<(), RecorderError> {

@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use muster_kit::{Backoff, Exit, Failure, OrExit as _};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -31,6 +31,7 @@ pub(crate) struct Supervised {
     pid: watch::Receiver<Option<u32>>,
     task: JoinHandle<()>,
     failed: watch::Receiver<Option<String>>,
+    ended: watch::Receiver<u64>,
 }
 
 enum Order {
@@ -42,15 +43,22 @@ impl Supervised {
     pub(crate) fn start(spec: ChildSpec) -> Result<Self, Failure> {
         let first = spawn(&spec)?;
         let (commands, orders) = mpsc::channel(4);
-        let (pid_sender, pid) = watch::channel(first.id());
+        let (pid_sender, pid) = watch::channel(first.process.id());
         let (failed_sender, failed) = watch::channel(None);
+        let (ended_sender, ended) = watch::channel(0);
         let name = spec.name.clone();
-        let task = tokio::spawn(watch_over(spec, first, orders, pid_sender, failed_sender));
-        Ok(Self { name, commands, pid, task, failed })
+        let report = Report { pid: pid_sender, failed: failed_sender, ended: ended_sender };
+        let task = tokio::spawn(watch_over(spec, first, orders, report));
+        Ok(Self { name, commands, pid, task, failed, ended })
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {
         *self.pid.borrow()
+    }
+
+    /// How often it has ended without having been asked to.
+    pub(crate) fn ended(&self) -> u64 {
+        *self.ended.borrow()
     }
 
     /// Why it is not started again, once it is not.
@@ -76,22 +84,23 @@ impl Supervised {
     }
 }
 
-async fn watch_over(
-    spec: ChildSpec,
-    mut child: Child,
-    mut orders: mpsc::Receiver<Order>,
+struct Report {
     pid: watch::Sender<Option<u32>>,
     failed: watch::Sender<Option<String>>,
-) {
+    ended: watch::Sender<u64>,
+}
+
+async fn watch_over(spec: ChildSpec, mut child: Running, mut orders: mpsc::Receiver<Order>, report: Report) {
+    let Report { pid, failed, ended } = report;
     let mut failures = 0;
     loop {
         let started = tokio::time::Instant::now();
         let status = tokio::select! {
-            status = child.wait() => status,
+            status = child.process.wait() => status,
             order = orders.recv() => match order {
                 Some(Order::Kill(done)) => {
-                    let _sent = child.start_kill();
-                    let status = child.wait().await;
+                    let _sent = child.process.start_kill();
+                    let status = child.process.wait().await;
                     let _told = done.send(());
                     failures = 0;
                     status
@@ -108,6 +117,7 @@ async fn watch_over(
             },
         };
         let _heard = pid.send(None);
+        ended.send_modify(|count| *count += 1);
         if let Some(reason) = final_reason(&spec, status.as_ref().ok()) {
             tracing::error!(child = spec.name, reason, "not started again");
             let _heard = failed.send(Some(reason));
@@ -128,7 +138,7 @@ async fn watch_over(
                 return;
             }
         }
-        let _heard = pid.send(child.id());
+        let _heard = pid.send(child.process.id());
     }
 }
 
@@ -137,19 +147,25 @@ fn final_reason(spec: &ChildSpec, status: Option<&ExitStatus>) -> Option<String>
     spec.final_codes.contains(&code).then(|| last_lines(&spec.log))
 }
 
+/// A process and its standard input: open for as long as it may run. Apart, since waiting for a `Child` closes its own.
+struct Running {
+    process: Child,
+    stdin: Option<ChildStdin>,
+}
+
 /// Closing its standard input is the request to stop; what does not listen is killed.
-async fn stop(spec: &ChildSpec, mut child: Child) {
+async fn stop(spec: &ChildSpec, mut child: Running) {
     drop(child.stdin.take());
-    if tokio::time::timeout(Duration::from_secs(15), child.wait()).await.is_err() {
+    if tokio::time::timeout(Duration::from_secs(15), child.process.wait()).await.is_err() {
         tracing::warn!(child = spec.name, "did not stop in time: killed");
-        let _sent = child.start_kill();
-        let _status = child.wait().await;
+        let _sent = child.process.start_kill();
+        let _status = child.process.wait().await;
     }
 }
 
-fn spawn(spec: &ChildSpec) -> Result<Child, Failure> {
+fn spawn(spec: &ChildSpec) -> Result<Running, Failure> {
     let log = OpenOptions::new().create(true).append(true).open(&spec.log).or_exit(Exit::CannotCreate)?;
-    Command::new(&spec.program)
+    let mut process = Command::new(&spec.program)
         .args(&spec.arguments)
         .envs(spec.environment.iter().cloned())
         .stdin(Stdio::piped())
@@ -157,7 +173,9 @@ fn spawn(spec: &ChildSpec) -> Result<Child, Failure> {
         .stderr(log)
         .kill_on_drop(true)
         .spawn()
-        .or_exit(Exit::Unavailable)
+        .or_exit(Exit::Unavailable)?;
+    let stdin = process.stdin.take();
+    Ok(Running { process, stdin })
 }
 
 /// The end of a log, for an error that tells why a child did not come up.
@@ -165,8 +183,8 @@ pub(crate) fn last_lines(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let line = text.lines().rev().find(|line| line.contains("ERROR") || line.starts_with("error"));
     let line = line.or_else(|| text.lines().next_back()).unwrap_or("it wrote nothing");
-    let message = serde_json::from_str::<serde_json::Value>(line).ok().and_then(|json| {
-        json.pointer("/fields/message").and_then(serde_json::Value::as_str).map(str::to_owned)
-    });
+    let message = serde_json::from_str::<serde_json::Value>(line)
+        .ok()
+        .and_then(|json| json.pointer("/fields/message").and_then(serde_json::Value::as_str).map(str::to_owned));
     message.unwrap_or_else(|| line.to_owned())
 }

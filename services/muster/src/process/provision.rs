@@ -11,7 +11,9 @@ use crate::config::MusterConfig;
 
 /// Arguments of `muster provision`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  muster provision --config muster.toml\n  muster provision --config muster.toml --replicas 3 --events-gib 64")]
+#[command(
+    after_help = "Examples:\n  muster provision --config muster.toml\n  muster provision --config muster.toml --replicas 3 --events-gib 64"
+)]
 pub struct ProvisionArgs {
     #[command(flatten)]
     config: ConfigArgs,

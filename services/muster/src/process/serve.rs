@@ -60,7 +60,9 @@ impl ConfigArgs {
 
 /// Arguments of `muster serve`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  muster serve recorder --config muster.toml\n  muster serve scanner --set scanner.sites=dublin --check-config")]
+#[command(
+    after_help = "Examples:\n  muster serve recorder --config muster.toml\n  muster serve scanner --set scanner.sites=dublin --check-config"
+)]
 pub struct ServeArgs {
     /// Which service
     pub service: ServiceName,

@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 
 use muster_bus::permissions::Role;
 use muster_bus::topology::Sizing;
-use muster_engines::{
-    ClickHouseUser, Durability, EngineFiles, Engines, EnginesOptions, NatsUser, Password, Ports,
-};
+use muster_engines::{ClickHouseUser, Durability, EngineFiles, Engines, EnginesOptions, NatsUser, Password, Ports};
 use muster_kit::config::{ConfigSources, load};
 use muster_kit::{Exit, Failure, OrExit as _};
 use muster_store::TableEngine;
@@ -182,6 +180,13 @@ impl Stack {
         self.options.environment.retain(|(of, _)| *of != service);
         self.options.environment.push((service, environment));
         self.start_service(service, replica)
+    }
+
+    /// How often a process has ended without having been asked to.
+    #[must_use]
+    pub fn ended(&self, service: ServiceName, replica: u32) -> u64 {
+        let name = process_name(service, replica);
+        self.children.iter().find(|child| child.name == name).map_or(0, Supervised::ended)
     }
 
     /// The first service that is not started again, and why.

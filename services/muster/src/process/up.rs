@@ -41,7 +41,9 @@ impl Default for UpConfig {
 
 /// Arguments of `muster up`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  muster up\n  muster up --config muster.toml\n  muster up --set up.data_dir=/var/lib/muster")]
+#[command(
+    after_help = "Examples:\n  muster up\n  muster up --config muster.toml\n  muster up --set up.data_dir=/var/lib/muster"
+)]
 pub struct UpArgs {
     #[command(flatten)]
     config: ConfigArgs,
