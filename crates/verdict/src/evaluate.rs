@@ -16,6 +16,9 @@ use crate::text::Text;
 use crate::time::{FOREVER, NEVER, Us, instant, optional};
 use crate::verdict::{Changes, HostChange, HostChangeKind, Verdict, VerdictChange};
 
+/// Hosts for whose changes room is made ahead: 4,096 take about 3 MB.
+const RESERVE_MAX: usize = 4_096;
+
 /// What is worked out once a host.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facts {
@@ -55,6 +58,12 @@ impl SiteState {
             && let Some(slot) = self.queue.get(judged).copied()
         {
             judged += 1;
+            if judged == 1 {
+                // A new host is one host change and four verdicts; half of that saves most of the growing.
+                let waiting = self.queue.len().min(hosts_max).min(RESERVE_MAX);
+                changes.hosts.reserve(waiting / 2);
+                changes.verdicts.reserve(waiting * 2);
+            }
             let bits = std::mem::take(&mut self.hosts[slot].dirty);
             self.judge(slot, bits, &mut changes);
         }
@@ -159,7 +168,8 @@ impl SiteState {
         let print = judgement.print();
         let differs = before.outcome.is_none() || before.print != print;
         let unborn = !before.finding && crate::life::opens(subject, judgement.outcome);
-        if !differs && !unborn && !(life && before.finding) {
+        let tells = differs || unborn || (life && before.finding);
+        if !tells {
             return;
         }
         let (open, finding) = self.live(slot, id, subject, judgement.outcome, before.finding, facts);
@@ -180,7 +190,7 @@ impl SiteState {
                 subject,
                 outcome,
                 reason,
-                evidence: evidence.into_vec(),
+                evidence,
                 rule,
                 rule_version: RULE_VERSION,
                 as_of: instant(self.now()),

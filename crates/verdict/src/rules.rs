@@ -7,7 +7,6 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use jiff::Timestamp;
 use muster_estate::model::{AliveBy, Requirement, Site};
-use smallvec::{SmallVec, smallvec};
 
 use crate::host::{Host, Service, Sighting};
 use crate::inventory::{Inventory, Record};
@@ -68,12 +67,12 @@ pub(crate) struct Judgement {
     pub(crate) outcome: Outcome,
     pub(crate) reason: Option<Reason>,
     pub(crate) valid_until: Us,
-    pub(crate) evidence: SmallVec<[Evidence; 3]>,
+    pub(crate) evidence: Vec<Evidence>,
 }
 
 impl Judgement {
     fn new(outcome: Outcome, reason: Option<Reason>) -> Self {
-        Self { outcome, reason, valid_until: FOREVER, evidence: SmallVec::new() }
+        Self { outcome, reason, valid_until: FOREVER, evidence: Vec::new() }
     }
 
     fn not_applicable(reason: Reason) -> Self {
@@ -81,6 +80,8 @@ impl Judgement {
     }
 
     fn fact(mut self, path: impl Into<Text>, value: impl Into<Text>, source: Source, at: Option<Timestamp>) -> Self {
+        // Most verdicts rest on one or two facts; the default would make room for four.
+        self.evidence.reserve_exact(2usize.saturating_sub(self.evidence.len()));
         self.evidence.push(Evidence { path: path.into(), value: value.into(), source, at });
         self
     }
@@ -227,7 +228,7 @@ impl Case<'_> {
                 Some(judgement)
             }
             (Outcome::Pass | Outcome::Fail, _) => {
-                Some(Judgement { evidence: smallvec![self.no_asset()], ..Judgement::not_applicable(Reason::NotKnown) })
+                Some(Judgement { evidence: vec![self.no_asset()], ..Judgement::not_applicable(Reason::NotKnown) })
             }
             (Outcome::NotApplicable | Outcome::Unknown, _) => Some(known),
         }
@@ -275,7 +276,7 @@ impl Case<'_> {
             let spoken_of = self.host.appeared || self.host.standing[3].outcome.is_some();
             return spoken_of.then(|| {
                 self.set_aside().unwrap_or_else(|| Judgement {
-                    evidence: smallvec![self.no_asset()],
+                    evidence: vec![self.no_asset()],
                     ..Judgement::not_applicable(Reason::NotKnown)
                 })
             });
