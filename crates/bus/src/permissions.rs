@@ -7,6 +7,9 @@
 use crate::bus::inbox_prefix;
 use crate::topology::{Bucket, Stream};
 
+/// Bulletins of every feed.
+const BULLETINS: &str = "muster.v1.event.all.bulletin.*";
+
 /// A NATS user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BusUser {
@@ -96,8 +99,9 @@ impl Role {
                 bucket_write(&mut publish, Bucket::Leaders, "scheduler");
             }
             Self::Watcher => {
-                publish.push("muster.v1.event.all.bulletin.*".to_owned());
-                last(&mut publish, Stream::Events, "muster.v1.event.all.bulletin.*");
+                publish.push(BULLETINS.to_owned());
+                last(&mut publish, Stream::Events, BULLETINS);
+                read_only(&mut publish, Stream::Events, BULLETINS);
                 bucket_write(&mut publish, Bucket::Cursors, ">");
                 bucket_write(&mut publish, Bucket::Leaders, "watcher");
             }
@@ -184,6 +188,18 @@ fn read(publish: &mut Vec<String>, stream: Stream) {
         format!("$JS.API.CONSUMER.INFO.{name}.>"),
         format!("$JS.API.CONSUMER.DELETE.{name}.>"),
         format!("$JS.API.CONSUMER.MSG.NEXT.{name}.>"),
+    ]);
+}
+
+/// To make a named ephemeral consumer with one filter and no other, and pull from it. Another reader's consumer could be
+/// pulled from only by who knows its random name, and nobody here may list names.
+fn read_only(publish: &mut Vec<String>, stream: Stream, filter: &str) {
+    let name = stream.name();
+    publish.extend([
+        format!("$JS.API.STREAM.INFO.{name}"),
+        format!("$JS.API.CONSUMER.CREATE.{name}.*.{filter}"),
+        format!("$JS.API.CONSUMER.INFO.{name}.*"),
+        format!("$JS.API.CONSUMER.MSG.NEXT.{name}.*"),
     ]);
 }
 

@@ -236,11 +236,18 @@ impl Tail {
     }
 
     async fn try_open(&self) -> Result<consumer::pull::Stream, Box<dyn std::error::Error + Send + Sync>> {
+        // One filter, with a name, stands in the subject of the request, where the server holds a user to it.
+        let (name, filter_subject, filter_subjects) = match self.filters.as_slice() {
+            [one] => (Some(self.unique_name()), one.clone(), Vec::new()),
+            several => (None, String::new(), several.to_vec()),
+        };
         let config = consumer::pull::Config {
+            name,
             description: Some(format!("tail after {}", self.read)),
             deliver_policy: consumer::DeliverPolicy::ByStartSequence { start_sequence: self.read + 1 },
             ack_policy: consumer::AckPolicy::None,
-            filter_subjects: self.filters.clone(),
+            filter_subject,
+            filter_subjects,
             inactive_threshold: Duration::from_secs(60),
             headers_only: self.headers_only,
             max_waiting: 8,
@@ -258,6 +265,12 @@ impl Tail {
             .messages()
             .await?;
         Ok(messages)
+    }
+
+    /// The client's inboxes end in an id that no other has.
+    fn unique_name(&self) -> String {
+        let inbox = self.jetstream.client().new_inbox();
+        format!("tail-{}", inbox.rsplit('.').next().unwrap_or(&inbox))
     }
 }
 

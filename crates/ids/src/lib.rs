@@ -154,6 +154,14 @@ impl EventId {
         Self::derivation("bulletin").text(feed).text(bulletin_id).bytes(content_sha256).into()
     }
 
+    /// A bulletin revision that follows message `after` of its feed's subject. A feed may say again what it said before
+    /// (A, B, A): content alone would give the second A the id of the first. A withdrawal has no content.
+    #[must_use]
+    pub fn of_bulletin_after(feed: &str, bulletin_id: &str, content_sha256: &[u8], after: u64) -> Self {
+        let derivation = Self::derivation("bulletin-after").text(feed).text(bulletin_id);
+        derivation.bytes(content_sha256).number(after).into()
+    }
+
     /// The verdicts of a partition that follow message `after` of it.
     #[must_use]
     pub fn of_verdicts(partition: &str, after: u64) -> Self {

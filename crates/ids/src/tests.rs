@@ -17,6 +17,14 @@ fn derivations_are_frozen() {
 }
 
 #[test]
+fn content_that_comes_back_is_another_event() {
+    let revision = |content: &[u8], after| EventId::of_bulletin_after("cisa-kev", "CVE-2025-0001", content, after);
+    assert_eq!(revision(b"a", 7), revision(b"a", 7));
+    assert_ne!(revision(b"a", 7), revision(b"a", 9));
+    assert_ne!(revision(b"a", 7), revision(b"b", 7));
+}
+
+#[test]
 fn parts_cannot_run_into_each_other() {
     let ab_c = Derivation::new("k", "d").text("ab").text("c").finish();
     let a_bc = Derivation::new("k", "d").text("a").text("bc").finish();
