@@ -7,6 +7,9 @@ use muster::process::ServiceName;
 use muster_kit::crash::{POINTS, VARIABLE, WITHOUT_VARIABLE};
 use muster_tests::{Load, Rig, RigOptions, Rng};
 
+/// A batch takes about as long.
+const BETWEEN_BURSTS: Duration = Duration::from_millis(15);
+
 fn seed() -> u64 {
     std::env::var("MUSTER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_123)
 }
@@ -31,12 +34,12 @@ async fn rounds(rounds: u64, without: Option<&str>) -> anyhow::Result<()> {
         rig.stack.replace(ServiceName::Recorder, 1, environment).await.unwrap();
         // Until it dies: every point is passed once a batch, and there is always a next batch.
         let died = tokio::time::timeout(Duration::from_secs(60), async {
-            loop {
+            while rig.stack.ended(ServiceName::Recorder, 1) == 0 {
                 load.burst().await?;
-                if rig.stack.ended(ServiceName::Recorder, 1) > 0 {
-                    return Ok::<_, anyhow::Error>(());
-                }
+                // One batch after the other, rather than one that holds everything.
+                let _died = tokio::time::timeout(BETWEEN_BURSTS, rig.stack.next_end(ServiceName::Recorder, 1)).await;
             }
+            Ok::<_, anyhow::Error>(())
         });
         died.await.map_err(|_| anyhow::anyhow!("round {round}: {point} never fired"))??;
         fired += 1;

@@ -37,6 +37,7 @@ pub(crate) struct Supervised {
 enum Order {
     Kill(oneshot::Sender<()>),
     Stop(oneshot::Sender<()>),
+    End(oneshot::Sender<()>),
 }
 
 impl Supervised {
@@ -61,6 +62,13 @@ impl Supervised {
         *self.ended.borrow()
     }
 
+    /// Waits until it ends without having been asked to.
+    pub(crate) async fn next_end(&self) {
+        let mut ended = self.ended.clone();
+        let before = *ended.borrow_and_update();
+        let _gone = ended.wait_for(|count| *count > before).await;
+    }
+
     /// Why it is not started again, once it is not.
     pub(crate) fn failure(&self) -> Option<String> {
         self.failed.borrow().clone()
@@ -72,6 +80,15 @@ impl Supervised {
         if self.commands.send(Order::Kill(done)).await.is_ok() {
             let _gone = waiting.await;
         }
+    }
+
+    /// `kill -9`, for good.
+    pub(crate) async fn end(self) {
+        let (done, waiting) = oneshot::channel();
+        if self.commands.send(Order::End(done)).await.is_ok() {
+            let _gone = waiting.await;
+        }
+        let _ended = self.task.await;
     }
 
     /// Asks it to stop, and waits for it.
@@ -110,6 +127,12 @@ async fn watch_over(spec: ChildSpec, mut child: Running, mut orders: mpsc::Recei
                     let _told = done.send(());
                     return;
                 }
+                Some(Order::End(done)) => {
+                    let _sent = child.process.start_kill();
+                    let _status = child.process.wait().await;
+                    let _told = done.send(());
+                    return;
+                }
                 None => {
                     stop(&spec, child).await;
                     return;
@@ -127,8 +150,9 @@ async fn watch_over(spec: ChildSpec, mut child: Running, mut orders: mpsc::Recei
             failures = 0;
         }
         tracing::warn!(child = spec.name, status = ?status.ok(), "ended: starting it again");
-        if failures > 0 {
-            tokio::time::sleep(Backoff::DEFAULT.delay(&spec.name, failures)).await;
+        // The first time at once: whoever died by accident is missed least so.
+        if failures > 0 && wait_or_ordered(&mut orders, Backoff::DEFAULT.delay(&spec.name, failures)).await {
+            return;
         }
         failures += 1;
         match spawn(&spec) {
@@ -139,6 +163,22 @@ async fn watch_over(spec: ChildSpec, mut child: Running, mut orders: mpsc::Recei
             }
         }
         let _heard = pid.send(child.process.id());
+    }
+}
+
+/// Waits before the next start. Whoever orders an end meanwhile has it.
+async fn wait_or_ordered(orders: &mut mpsc::Receiver<Order>, delay: Duration) -> bool {
+    match tokio::time::timeout(delay, orders.recv()).await {
+        Err(_) => false,
+        Ok(Some(Order::Kill(done))) => {
+            let _told = done.send(());
+            false
+        }
+        Ok(Some(Order::Stop(done) | Order::End(done))) => {
+            let _told = done.send(());
+            true
+        }
+        Ok(None) => true,
     }
 }
 

@@ -163,7 +163,7 @@ impl Stack {
         }
     }
 
-    /// Stops one process and starts it anew, with other settings and variables.
+    /// Kills one process and starts it anew, with other variables.
     ///
     /// # Errors
     /// When it cannot be started.
@@ -175,7 +175,7 @@ impl Stack {
     ) -> Result<(), Failure> {
         let name = process_name(service, replica);
         if let Some(at) = self.children.iter().position(|child| child.name == name) {
-            self.children.remove(at).stop().await;
+            self.children.remove(at).end().await;
         }
         self.options.environment.retain(|(of, _)| *of != service);
         self.options.environment.push((service, environment));
@@ -187,6 +187,15 @@ impl Stack {
     pub fn ended(&self, service: ServiceName, replica: u32) -> u64 {
         let name = process_name(service, replica);
         self.children.iter().find(|child| child.name == name).map_or(0, Supervised::ended)
+    }
+
+    /// Waits until a process ends without having been asked to; for ever, where there is none of that name.
+    pub async fn next_end(&self, service: ServiceName, replica: u32) {
+        let name = process_name(service, replica);
+        match self.children.iter().find(|child| child.name == name) {
+            Some(child) => child.next_end().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The first service that is not started again, and why.

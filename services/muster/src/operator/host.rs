@@ -1,0 +1,188 @@
+//! `muster host`: what was seen on the network.
+
+use clap::{Args, Subcommand};
+use muster_ids::{FindingId, HostId};
+use muster_kit::{Exit, Failure};
+use muster_proto::v1::{
+    Asset, Disposition, GetHostRequest, GetHostResponse, Identifier, ListHostsRequest, SetDispositionRequest,
+};
+
+use super::client::Client;
+use super::columns::{ASSET, HOST, SERVICE, VERDICT};
+use super::datum::{Datum, datum};
+use super::finding;
+use super::listing::{self, ListArgs, all_of, any_of};
+use super::names::{self, HostName};
+use super::output::Output;
+use super::text;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  muster host list --site dublin
+  muster host list --filter 'address:10.1.0.0/16 AND owner = \"\"' -o csv
+  muster host show dublin/127.20.0.7
+  muster host show 127.20.0.7 -o json
+  muster host adopt dublin/127.20.0.7 --owner 'Alice Murphy' --support-group linux --reason CHG0042";
+
+/// What can be done with hosts.
+#[derive(Debug, Subcommand)]
+pub enum HostCommand {
+    /// Lists hosts
+    #[command(after_help = EXAMPLES)]
+    List {
+        #[command(flatten)]
+        args: ListArgs,
+        /// Only of this site; may be repeated
+        #[arg(short, long, value_name = "SITE")]
+        site: Vec<String>,
+    },
+    /// Shows one host: its services, its verdicts with their evidence, its record
+    #[command(after_help = EXAMPLES)]
+    Show {
+        /// SITE/ADDRESS, ADDRESS or a host id of 32 digits
+        #[arg(value_name = "HOST", value_parser = names::host)]
+        host: HostName,
+        /// Wait until the effect of the command with this sequence is there
+        #[arg(long, value_name = "SEQUENCE", default_value_t = 0, hide_default_value = true)]
+        at_least_sequence: u64,
+    },
+    /// Puts a rogue host into the inventory
+    #[command(after_help = EXAMPLES)]
+    Adopt(AdoptArgs),
+}
+
+/// The record under which a host enters the inventory.
+#[derive(Debug, Clone, Args)]
+pub struct AdoptArgs {
+    /// SITE/ADDRESS, ADDRESS or a host id of 32 digits
+    #[arg(value_name = "HOST", value_parser = names::host)]
+    pub host: HostName,
+    /// Why: it is kept with your name
+    #[arg(long)]
+    pub reason: String,
+    /// Key of the record [default: adopted-ADDRESS]
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Name
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub name: String,
+    /// Named owner; without one the host is known, but not managed
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub owner: String,
+    /// Support group
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub support_group: String,
+    /// Role
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub role: String,
+    /// Zone it should stand in [default: the one it stands in]
+    #[arg(long)]
+    pub zone: Option<String>,
+    /// Base image
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub base_image: String,
+    /// Criticality
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub criticality: String,
+}
+
+pub(super) async fn run(command: HostCommand, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
+    match command {
+        HostCommand::List { args, site } => list(&args, &site, client, output).await,
+        HostCommand::Show { host, at_least_sequence } => show(&host, at_least_sequence, client, output).await,
+        HostCommand::Adopt(args) => adopt(args, client, output).await,
+    }
+}
+
+async fn list(args: &ListArgs, sites: &[String], client: &Client, output: &mut Output) -> Result<Exit, Failure> {
+    let filter = all_of([any_of("site", sites)], &args.filter);
+    listing::print(args, &HOST, output, async |page_size, page_token| {
+        let request = ListHostsRequest {
+            filter: filter.clone(),
+            page_size,
+            page_token,
+            at_least_sequence: args.at_least_sequence,
+        };
+        let answer = client.hosts().list_hosts(client.request(request)).await;
+        let answer = client.answer("list hosts", answer)?;
+        Ok((answer.hosts.iter().map(|host| datum("Host", host)).collect(), answer.next_page_token))
+    })
+    .await?;
+    Ok(Exit::Ok)
+}
+
+/// A host by its name; where an address is of several sites, the failure lists them.
+pub(super) async fn get(
+    host: &HostName,
+    at_least_sequence: u64,
+    client: &Client,
+) -> Result<GetHostResponse, Failure> {
+    let request = GetHostRequest { key: Some(host.key()), at_least_sequence };
+    let answer = client.hosts().get_host(client.request(request)).await;
+    client.answer(&format!("show host {host}"), answer)
+}
+
+async fn show(host: &HostName, at_least: u64, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
+    let found = datum("GetHostResponse", &get(host, at_least, client).await?);
+    if !output.for_people() {
+        // All of it: the columns of a host alone would leave out what it runs.
+        let noun = &HOST;
+        return match output.format() {
+            super::Format::Csv => output.one(noun, found.at("host")).map(|()| Exit::Ok),
+            super::Format::Table
+            | super::Format::Wide
+            | super::Format::Json
+            | super::Format::Jsonl
+            | super::Format::Yaml => output.one(noun, &found).map(|()| Exit::Ok),
+        };
+    }
+    output.one(&HOST, found.at("host"))?;
+    if found.at("asset") != &Datum::Null {
+        output.line("\nRecord")?;
+        output.one(&ASSET, &Datum::Map(Vec::new()).with("asset", found.at("asset").clone()))?;
+    }
+    for (title, noun, path) in [("\nServices", &SERVICE, "services"), ("\nVerdicts", &VERDICT, "verdicts")] {
+        let items = found.at(path).items();
+        if !items.is_empty() {
+            output.line(title)?;
+            output.list(noun, items)?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+async fn adopt(args: AdoptArgs, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
+    let host = get(&args.host, 0, client).await?.host.unwrap_or_default();
+    if !host.asset_key.is_empty() {
+        let text = format!(
+            "failed to adopt {}: it is known already, as {:?}; see muster host show {}",
+            args.host,
+            text::visible(&host.asset_key),
+            args.host
+        );
+        return Err(Failure::message(Exit::Negative, text));
+    }
+    let address = text::address(&host.address);
+    let host_id = HostId::from_bytes(&host.host_id)?;
+    let identifier =
+        Identifier { kind: "address".to_owned(), value: address.clone(), valid_from: None, valid_until: None };
+    let asset = Asset {
+        key: args.key.unwrap_or_else(|| format!("adopted-{address}")),
+        name: args.name,
+        owner: args.owner,
+        support_group: args.support_group,
+        role: args.role,
+        zone: args.zone.unwrap_or(host.zone),
+        base_image: args.base_image,
+        criticality: args.criticality,
+        identifiers: vec![identifier],
+    };
+    let request = SetDispositionRequest {
+        finding_id: FindingId::of(host_id, "known").to_vec(),
+        disposition: Disposition::Adopted.into(),
+        reason: args.reason,
+        until: None,
+        asset: Some(asset),
+    };
+    finding::set(request, client, output).await
+}

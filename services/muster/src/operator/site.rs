@@ -1,0 +1,92 @@
+//! `muster site`: sites as declared, and the figures of each.
+
+use clap::Subcommand;
+use muster_bus::convert::estate::site_from_proto;
+use muster_estate::files::to_yaml;
+use muster_kit::{Exit, Failure};
+use muster_proto::v1::{GetSiteRequest, ListSitesRequest, SummarizeSitesRequest};
+
+use super::client::Client;
+use super::columns::{SITE, SUMMARY};
+use super::datum::datum;
+use super::listing::{self, ListArgs};
+use super::output::{Format, Output};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  muster site summary
+  muster site list
+  muster site show dublin
+  muster site show dublin -o yaml > estate/dublin.yaml    (a file that apply takes)";
+
+/// What can be done with sites.
+#[derive(Debug, Subcommand)]
+pub enum SiteCommand {
+    /// Lists the sites as declared
+    #[command(after_help = EXAMPLES)]
+    List,
+    /// Shows one site; -o yaml gives the file that `muster apply` takes
+    #[command(after_help = EXAMPLES)]
+    Show {
+        /// The site
+        site: String,
+    },
+    /// Figures of each site: seen, known, managed, rogue, silent (unknown, not absent), …
+    #[command(after_help = EXAMPLES)]
+    Summary {
+        /// Only of this site; may be repeated
+        #[arg(short, long, value_name = "SITE")]
+        site: Vec<String>,
+        /// Wait until the effect of the command with this sequence is there
+        #[arg(long, value_name = "SEQUENCE", default_value_t = 0, hide_default_value = true)]
+        at_least_sequence: u64,
+    },
+}
+
+pub(super) async fn run(command: SiteCommand, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
+    match command {
+        SiteCommand::List => list(client, output).await,
+        SiteCommand::Show { site } => show(site, client, output).await,
+        SiteCommand::Summary { site, at_least_sequence } => {
+            let request = client.request(SummarizeSitesRequest { at_least_sequence });
+            let answer = client.hosts().summarize_sites(request).await;
+            let answer = client.answer("summarize the sites", answer)?;
+            let chosen = answer.sites.iter().filter(|row| site.is_empty() || site.contains(&row.site));
+            let rows: Vec<_> = chosen.map(|row| datum("SiteSummary", row)).collect();
+            output.list(&SUMMARY, &rows)?;
+            if rows.is_empty() {
+                output.say("no sites: declare them with muster apply -f DIR");
+            }
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+async fn list(client: &Client, output: &mut Output) -> Result<Exit, Failure> {
+    let args = ListArgs { filter: String::new(), limit: 0, all: true, at_least_sequence: 0 };
+    let found = listing::print(&args, &SITE, output, async |page_size, page_token| {
+        let answer = client.estate().list_sites(client.request(ListSitesRequest { page_size, page_token })).await;
+        let answer = client.answer("list sites", answer)?;
+        Ok((answer.sites.iter().map(|site| datum("EstateDocument", site)).collect(), answer.next_page_token))
+    })
+    .await?;
+    if found == 0 {
+        output.say("declare them with muster apply -f DIR");
+    }
+    Ok(Exit::Ok)
+}
+
+async fn show(site: String, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
+    let answer = client.estate().get_site(client.request(GetSiteRequest { site: site.clone() })).await;
+    let document = client.answer(&format!("show site {site}"), answer)?;
+    match output.format() {
+        Format::Yaml => {
+            let text = to_yaml(&site_from_proto(&document)?)?;
+            output.raw(&text)?;
+        }
+        Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Csv => {
+            output.one(&SITE, &datum("EstateDocument", &document))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
