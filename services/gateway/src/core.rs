@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use muster_bus::{Bus, Draft, Expect, PublishError, Published, Publisher, SiteName, Stream, Subject, decode};
 use muster_estate::model::Site;
 use muster_ids::{EventId, RequestId};
-use muster_kit::Shutdown;
+use muster_kit::{Shutdown, crash};
 use muster_proto::v1::{EstateDocument, Mutation, envelope::Body};
 use muster_store::Store;
 use prost::Message;
@@ -45,6 +45,13 @@ impl Core {
     /// # Errors
     /// When the bus refuses it, or does not answer within the tries.
     pub(crate) async fn publish(&self, subject: &Subject, draft: Draft, expect: Expect) -> Answer<Published> {
+        crash::point("gateway.before-event");
+        let published = self.publish_once(subject, draft, expect).await?;
+        crash::point("gateway.after-event");
+        Ok(published)
+    }
+
+    async fn publish_once(&self, subject: &Subject, draft: Draft, expect: Expect) -> Answer<Published> {
         let mut tried = 0;
         loop {
             tried += 1;

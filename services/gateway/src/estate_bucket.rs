@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use muster_bus::{Kv, KvEntry};
+use muster_kit::crash;
 use muster_proto::v1::EstateDocument;
 use prost::Message;
 
@@ -44,7 +45,9 @@ impl EstateBucket {
 
     /// Replaces a document that stands at a record's revision, or makes it where there is none.
     pub(crate) async fn set(&self, document: &EstateDocument, record: Option<u64>) -> Answer<()> {
+        crash::point("gateway.before-kv");
         self.kv.set(&document.site, Bytes::from(document.encode_to_vec()), record).await?;
+        crash::point("gateway.after-kv");
         Ok(())
     }
 }

@@ -171,7 +171,6 @@ async fn carry_out(core: &Core, actor: &Actor, plan: &Plan) -> Answer<Option<Mut
     check_size("documents", &document)?;
     core.estate.set(&document, plan.record).await?;
     tracing::info!(site = document.site, revision = document.revision, action = plan.action.text(), "estate changed");
-    muster_kit::crash::point("gateway.estate.recorded");
     tell(core, actor, document).await
 }
 

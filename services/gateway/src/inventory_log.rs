@@ -87,7 +87,6 @@ pub(crate) async fn publish_import(
         let event = draft(access, id, site.as_str(), body).belongs_to(import_id.as_bytes());
         core.publish(&subject, event, Expect::Any).await?;
     }
-    muster_kit::crash::point("gateway.import.chunks");
     let body = Body::InventoryManifest(InventoryManifest {
         import_id: import_id.to_vec(),
         revision: head.revision + 1,

@@ -1,5 +1,6 @@
 //! The gateway's path: check, load, bind, serve, drain.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,6 +126,14 @@ impl Service {
             bus,
         });
         Ok(Self { listener, access_file: config.access_file, core, gate, tls, follower, realms: realms_sender })
+    }
+
+    /// Where it listens: the port the system chose, when 0 was asked for.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
     }
 
     /// Serves until the stop, then lets open calls end.

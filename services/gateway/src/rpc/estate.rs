@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use muster_bus::{Bucket, SiteName, Subject};
 use muster_ids::{EventId, RequestId};
+use muster_kit::crash;
 use muster_proto::v1::estate_service_server::EstateService;
 use muster_proto::v1::{
     ApplyEstateRequest, ApplyEstateResponse, EstateDocument, GetSiteRequest, HaltSet, ListSitesRequest,
@@ -97,7 +98,9 @@ impl EstateRpc {
         };
         let halt = HaltSet { halted: request.halted, reason: request.reason };
         let bucket = self.0.bus.kv(Bucket::Halt).await?;
+        crash::point("gateway.before-kv");
         bucket.put(site.as_str(), halt.encode_to_vec().into()).await?;
+        crash::point("gateway.after-kv");
         tracing::info!(%site, halted = halt.halted, actor = access.actor().subject, "halt set");
         let id = EventId::of_request("halt", site.as_str(), RequestId::from_array(random()?));
         let event = draft(access, id, site.as_str(), Body::Halt(halt));

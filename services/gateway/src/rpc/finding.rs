@@ -140,7 +140,6 @@ impl FindingRpc {
         let asset = with_address(asset_from_proto("asset", asset)?, plain(row.address));
         let head = head(&self.0, access, &site).await?;
         publish_delta(&self.0, access, &site, head, &[asset], Vec::new()).await?;
-        muster_kit::crash::point("gateway.adopt.delta");
         Ok(())
     }
 }
