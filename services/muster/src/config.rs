@@ -16,6 +16,8 @@ pub struct MusterConfig {
     pub recorder: muster_recorder::RecorderConfig,
     /// The scheduler.
     pub scheduler: muster_scheduler::SchedulerConfig,
+    /// The gateway.
+    pub gateway: muster_gateway::GatewayConfig,
     /// One machine's stack.
     pub up: crate::process::UpConfig,
 }

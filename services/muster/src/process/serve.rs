@@ -20,11 +20,13 @@ pub enum ServiceName {
     Recorder,
     /// What is due becomes sweeps, audits and orders
     Scheduler,
+    /// Answers over gRPC; commands become events
+    Gateway,
 }
 
 impl ServiceName {
     /// All of them, in the order in which one machine starts them.
-    pub const ALL: &[Self] = &[Self::Recorder, Self::Scheduler];
+    pub const ALL: &[Self] = &[Self::Recorder, Self::Scheduler, Self::Gateway];
 
     /// Its name.
     #[must_use]
@@ -32,6 +34,7 @@ impl ServiceName {
         match self {
             Self::Recorder => "recorder",
             Self::Scheduler => "scheduler",
+            Self::Gateway => "gateway",
         }
     }
 }
@@ -109,6 +112,12 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
             let MusterConfig { kit, bus, scheduler, .. } = config;
             let config = muster_scheduler::Config { kit, bus, scheduler };
             muster_scheduler::Service::new(config, &context).await?.run(context).await
+        }),
+        ServiceName::Gateway => launch("gateway", VERSION, &kit, move |context| async move {
+            watch_stdin(stop_with_stdin, &context);
+            let MusterConfig { kit, bus, store, gateway, .. } = config;
+            let config = muster_gateway::Config { kit, bus, store, gateway };
+            muster_gateway::Service::new(config, &context).await?.run(context).await
         }),
     }
 }
