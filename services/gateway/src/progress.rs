@@ -118,7 +118,8 @@ impl Follower {
     /// Follows until the stop; a broken watch is made again.
     pub(crate) async fn run(self, stop: Shutdown) {
         loop {
-            let ended = stop.or(async { tokio::join!(self.follow_recorder(), self.follow_positions()) }).await;
+            let ended =
+                stop.or(Box::pin(async { tokio::join!(self.follow_recorder(), self.follow_positions()) })).await;
             let Some((recorder, positions)) = ended else { return };
             for error in [recorder.err(), positions.err()].into_iter().flatten() {
                 tracing::warn!(%error, "cannot follow what the recorder and the evaluator have done, trying again");

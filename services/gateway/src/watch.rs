@@ -70,7 +70,7 @@ pub(crate) fn open(
         let sent = Sent { findings: HashSet::new(), complete: resume.is_none() };
         let mut watch = Watch { core, access, filter, binding, changes: changes.clone(), sent };
         let error = tokio::select! {
-            error = watch.run(resume) => error,
+            ended = watch.try_run(resume) => ended.err(),
             () = stop.requested() => Some(ApiError::new(Reason::ShuttingDown, "the gateway is stopping; resume elsewhere")),
             () = tokio::time::sleep_until(deadline.instant()) => {
                 Some(ApiError::new(Reason::Deadline, "the watch's time is over; resume at the last token"))
@@ -129,14 +129,7 @@ struct Watch {
 }
 
 impl Watch {
-    /// Runs until something ends it; `None`: the client is gone.
-    async fn run(&mut self, resume: Option<u64>) -> Option<ApiError> {
-        match self.try_run(resume).await {
-            Ok(()) => None,
-            Err(error) => Some(error),
-        }
-    }
-
+    /// Runs until something goes wrong.
     async fn try_run(&mut self, resume: Option<u64>) -> Answer<()> {
         let after = match resume {
             Some(after) => {

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{Stream as Stream_, StreamExt};
 use muster_bus::topology::Sizing;
 use muster_bus::{
     Bucket, Bus, BusOptions, Draft, Expect, Provisioning, RecorderRecord, SiteName, Stream, Subject, decode,
@@ -17,11 +17,14 @@ use muster_kit::{Exit, Failure, KitConfig, Secret, Shutdown};
 use muster_proto::v1::envelope::Body;
 use muster_proto::v1::estate_service_client::EstateServiceClient;
 use muster_proto::v1::finding_service_client::FindingServiceClient;
+use muster_proto::v1::inventory_service_client::InventoryServiceClient;
+use muster_proto::v1::ledger_service_client::LedgerServiceClient;
 use muster_proto::v1::watch_findings_response::Event;
 use muster_proto::v1::{
-    ApplyEstateRequest, Block, EstateDocument, Finding, FindingState, HaltSet, ListFindingsRequest, ListSitesRequest,
-    Range, RangeKind, SetHaltRequest, Verdict, VerdictBatch, VerdictChange, WatchFindingsRequest,
-    WatchFindingsResponse,
+    ApplyEstateRequest, Asset, Block, EstateDocument, Finding, FindingState, HaltSet, Identifier,
+    ImportInventoryRequest, InventoryChunk, ListAssetsRequest, ListFindingsRequest, ListSitesRequest, Range, RangeKind,
+    SetHaltRequest, UpdateAssetsRequest, Verdict, VerdictBatch, VerdictChange, VerifyRequest, WatchFindingsRequest,
+    WatchFindingsResponse, import_inventory_request,
 };
 use muster_store::{Store, StoreOptions, TableEngine};
 use prost::Message;
@@ -311,6 +314,86 @@ async fn a_list_waits_for_its_sequence_until_the_deadline() {
     let answered = tokio::time::timeout(PATIENCE, waiting).await.expect("it is answered").unwrap().unwrap();
     assert!(answered.into_inner().findings.is_empty());
     gateway.stop().await;
+}
+
+fn asset(number: u8) -> Asset {
+    let identifiers =
+        vec![Identifier { kind: "address".to_owned(), value: format!("127.80.1.{number}"), ..Default::default() }];
+    Asset { key: format!("web-{number:02}"), owner: "ada".to_owned(), identifiers, ..Asset::default() }
+}
+
+fn import(assets: Vec<Asset>, force: bool) -> impl Stream_<Item = ImportInventoryRequest> {
+    let header = import_inventory_request::Header {
+        site: "cork".to_owned(),
+        source: "test".to_owned(),
+        validate_only: false,
+        force,
+    };
+    let chunk = InventoryChunk { import_id: Vec::new(), index: 0, assets };
+    let parts = [import_inventory_request::Part::Header(header), import_inventory_request::Part::Chunk(chunk)];
+    futures::stream::iter(parts.map(|part| ImportInventoryRequest { part: Some(part) }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inventory_is_imported_listed_and_kept_from_vanishing() {
+    let stack = Stack::start().await;
+    let config = stack.config();
+    let recorder =
+        muster_recorder::Config { kit: config.kit, bus: config.bus, store: config.store, ..Default::default() };
+    let kit = KitConfig::default();
+    let recording = tokio::spawn(async move {
+        muster_kit::launch::run("recorder", "test", &kit, |context| async move {
+            Box::pin(muster_recorder::Service::new(recorder, &context).await?.run(context)).await
+        })
+        .await
+    });
+    let gateway = stack.gateway().await;
+    let channel = gateway.channel().await;
+    let documents = vec![document("cork", 1)];
+    let apply = ApplyEstateRequest { documents, ..Default::default() };
+    EstateServiceClient::new(channel.clone()).apply_estate(apply).await.unwrap();
+    let mut client = InventoryServiceClient::new(channel);
+    let assets: Vec<_> = (1..=20).map(asset).collect();
+    let imported = client.import_inventory(import(assets.clone(), false)).await.unwrap().into_inner();
+    assert_eq!((imported.added, imported.revision), (20, 1));
+
+    // What the import led to is seen by a list that names its sequence.
+    let at_least_sequence = imported.mutation.unwrap().sequence;
+    let list = ListAssetsRequest { site: "cork".to_owned(), page_size: 15, at_least_sequence, ..Default::default() };
+    let first = client.list_assets(list.clone()).await.unwrap().into_inner();
+    let rest = ListAssetsRequest { page_token: first.next_page_token.clone(), ..list.clone() };
+    let second = client.list_assets(rest).await.unwrap().into_inner();
+    let keys: Vec<_> = first.assets.iter().chain(&second.assets).map(|row| row.asset.clone().unwrap().key).collect();
+    assert_eq!(keys, assets.iter().map(|asset| asset.key.clone()).collect::<Vec<_>>());
+    let other = ListAssetsRequest { page_token: first.next_page_token, filter: "owner = x".to_owned(), ..list.clone() };
+    let refused = client.list_assets(other).await.unwrap_err();
+    assert_eq!(refused.get_error_details().error_info().unwrap().reason, "MUS-1003");
+
+    // The same again changes nothing; half of it needs force.
+    let again = client.import_inventory(import(assets.clone(), false)).await.unwrap().into_inner();
+    assert!(again.mutation.is_none() && again.unchanged == 20);
+    let half = assets[..10].to_vec();
+    let refused = client.import_inventory(import(half.clone(), false)).await.unwrap_err();
+    assert_eq!(refused.get_error_details().error_info().unwrap().reason, "MUS-4002");
+    let forced = client.import_inventory(import(half, true)).await.unwrap().into_inner();
+    assert_eq!((forced.removed, forced.revision), (10, 2));
+
+    // Single assets, at the revision that stands and at no other.
+    let mut update = UpdateAssetsRequest { site: "cork".to_owned(), upserts: vec![asset(30)], ..Default::default() };
+    update.expected_revision = 1;
+    assert_eq!(client.update_assets(update.clone()).await.unwrap_err().code(), Code::Aborted);
+    update.expected_revision = 2;
+    let updated = client.update_assets(update).await.unwrap().into_inner();
+    let filter = "identifier:127.80.1.30".to_owned();
+    let at_least_sequence = updated.mutation.unwrap().sequence;
+    let found = client.list_assets(ListAssetsRequest { filter, at_least_sequence, ..list }).await.unwrap().into_inner();
+    assert_eq!(found.assets[0].asset.clone().unwrap().key, "web-30");
+
+    // And the books balance.
+    let books = LedgerServiceClient::new(gateway.channel().await).verify(VerifyRequest {}).await.unwrap().into_inner();
+    assert!(books.balanced, "{:?}", books.problems);
+    gateway.stop().await;
+    recording.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

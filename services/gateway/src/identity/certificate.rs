@@ -9,15 +9,12 @@ pub fn name_of(certificate: &CertificateDer<'_>) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let names = certificate.subject_alternative_name().ok().flatten();
     let names = names.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
-    let uri = names.iter().find_map(|name| match name {
-        GeneralName::URI(uri) => Some((*uri).to_owned()),
-        _ => None,
-    });
+    let uri =
+        names.iter().find_map(|name| if let GeneralName::URI(uri) = name { Some((*uri).to_owned()) } else { None });
     let dns = || {
-        names.iter().find_map(|name| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
-            _ => None,
-        })
+        names
+            .iter()
+            .find_map(|name| if let GeneralName::DNSName(name) = name { Some((*name).to_owned()) } else { None })
     };
     let common = || certificate.subject().iter_common_name().next()?.as_str().ok().map(str::to_owned);
     uri.or_else(dns).or_else(common)
