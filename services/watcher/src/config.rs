@@ -131,3 +131,53 @@ fn check_url(text: &str) -> Result<bool, String> {
         other => Err(format!("url: {other} is neither http nor https")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use muster_kit::ConfigSources;
+    use muster_kit::config::load_with;
+
+    use super::Config;
+
+    fn loaded(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("muster.toml");
+        std::fs::write(&file, text).unwrap();
+        let sources = ConfigSources { file: Some(file), overrides: Vec::new() };
+        let config: Config = load_with(sources, []).map_err(|error| error.to_string())?;
+        config.watcher.check().map(|()| config)
+    }
+
+    fn feed(lines: &str) -> Result<Config, String> {
+        loaded(&format!("[[watcher.feed]]\nname = \"kev\"\nkind = \"cisa-kev\"\n{lines}"))
+    }
+
+    #[test]
+    fn a_feed_is_looked_at_hourly_unless_it_says_otherwise() {
+        let config = feed("url = \"https://example.org/kev.json\"").unwrap();
+        assert_eq!(config.watcher.feed[0].every_s, 3_600);
+        let printed = muster_kit::config::print_config(&config).unwrap();
+        assert!(printed.contains("[[watcher.feed]]"), "{printed}");
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_named() {
+        for (lines, said) in [
+            ("", "neither a url nor a file"),
+            ("url = \"https://example.org/\"\nfile = \"kev.json\"", "leave one out"),
+            ("url = \"ftp://example.org/\"", "neither http nor https"),
+            ("url = \"https://me:secret@example.org/\"", "would be printed"),
+            ("url = \"http://example.org/\"\nca_file = \"ca.pem\"", "https"),
+            ("file = \"kev.json\"\nevery_s = 0", "every_s"),
+            ("file = \"kev.json\"\nevery = 5", "every"),
+        ] {
+            let error = feed(lines).unwrap_err();
+            assert!(error.contains(said) && !error.contains("me:secret"), "{lines}: {error}");
+        }
+        let twice = "[[watcher.feed]]\nname = \"kev\"\nkind = \"cisa-kev\"\nfile = \"a\"\n".repeat(2);
+        assert!(loaded(&twice).unwrap_err().contains("two feeds"));
+        assert!(loaded(&twice.replace("\"kev\"", "\"a.b\"")).unwrap_err().contains("is not a name"));
+    }
+}

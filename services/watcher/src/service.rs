@@ -54,7 +54,7 @@ impl Service {
         let shutdown = context.shutdown.clone();
         context.readiness.condition("watcher").met();
         loop {
-            let acquiring = Leadership::acquire(self.leaders.clone(), "watcher", &context.instance);
+            let acquiring = Box::pin(Leadership::acquire(self.leaders.clone(), "watcher", &context.instance));
             let Some(leadership) = shutdown.or(acquiring).await else { break };
             let mut leadership = leadership?;
             let result = tokio::select! {
