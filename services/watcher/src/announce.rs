@@ -75,7 +75,12 @@ impl Announcer {
                     tracing::info!(feed, "another watcher was first: reading and deciding again");
                     self.standing = None;
                 }
-                other => return other,
+                // What stands is read again: it is never wrong, and after a failure what is remembered may be.
+                Err(error) => {
+                    self.standing = None;
+                    return Err(error);
+                }
+                Ok(taken) => return Ok(taken),
             }
         }
         Err(WatcherError::Overtaken { feed: self.feed.name.clone() })
@@ -131,8 +136,7 @@ impl Announcer {
                 Change::Revised(..) => None,
             })
             .collect();
-        let expected = self.standing().await?.expected;
-        let mut last = revision::last_of(&self.bus, &self.feed.name, &self.subject, &withdrawn, expected).await?;
+        let mut last = revision::last_of(&self.bus, &self.feed.name, &self.subject, &withdrawn).await?;
         let of = |change: &Change<'_>| match change {
             Change::Revised(bulletin, hash) => revision::revised(&self.feed, edition, bulletin, *hash),
             Change::Withdrawn(id) => revision::withdrawn(&self.feed, edition, id, last.remove(*id)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use muster_bulletin::{Bulletin, ContentHash, Edition};
 use muster_bus::convert::time::to_proto;
-use muster_bus::{Bus, Subject};
+use muster_bus::{Bus, Stream, Subject};
 use muster_proto::v1::BulletinRevision;
 
 use crate::config::FeedConfig;
@@ -73,13 +73,13 @@ pub(super) async fn last_of(
     feed: &str,
     subject: &Subject,
     ids: &[&str],
-    last: u64,
 ) -> Result<BTreeMap<String, BulletinRevision>, WatcherError> {
     let mut found = BTreeMap::new();
     if ids.is_empty() {
         return Ok(found);
     }
-    standing::read(bus, feed, subject, (0, last), |_, revision| {
+    let Some(last) = bus.last_on_subject(Stream::Events, subject).await? else { return Ok(found) };
+    standing::read(bus, feed, subject, (0, last.sequence), |_, revision| {
         if ids.contains(&revision.bulletin_id.as_str()) {
             found.insert(revision.bulletin_id.clone(), revision);
         }

@@ -38,6 +38,18 @@ async fn what_is_new_is_published_and_what_stands_is_not() {
 }
 
 #[tokio::test]
+async fn a_publisher_without_etags_is_asked_by_date() {
+    let (publisher, bench) = feed("by-date").await;
+    let at = "Wed, 01 Jan 2025 15:00:00 GMT";
+    publisher.says(200, &[("last-modified", at)], catalogue(1, &entries(2)));
+    assert_eq!(bench.started().check().await.unwrap(), published(2));
+    // The body would be refused: it is not sent.
+    publisher.says(200, &[("last-modified", at)], "{");
+    assert_eq!(bench.started().check().await.unwrap(), Taken::Unchanged);
+    assert_eq!(publisher.requests()[1].get("if-modified-since").unwrap(), at);
+}
+
+#[tokio::test]
 async fn what_is_broken_is_refused_and_the_last_good_one_stands() {
     let (publisher, bench) = feed("refusals").await;
     let mut watcher = bench.started();
@@ -134,6 +146,27 @@ async fn two_watchers_publish_once() {
     }
     one.check().await.unwrap();
     assert_eq!(bench.published().await.len(), 200);
+}
+
+/// The server knows event ids for two minutes and would hide a repeat: here every id of the sleeper is its own, so that
+/// nothing but the expected sequence is in its way.
+#[tokio::test]
+async fn one_that_slept_is_refused_and_reads_first() {
+    let (publisher, bench) = feed("slept").await;
+    let mut sleeper = bench.started();
+    publisher.publishes("\"1\"", &catalogue(1, &entries(20)));
+    assert_eq!(sleeper.check().await.unwrap(), published(20));
+    let mut other = bench.started();
+    publisher.publishes("\"2\"", &catalogue(2, &entries(21)));
+    assert_eq!(other.check().await.unwrap(), published(1));
+    let mut changed = entries(21);
+    changed[0] = entry(1, "a larger hole");
+    publisher.publishes("\"3\"", &catalogue(3, &changed));
+    assert_eq!(other.check().await.unwrap(), published(1));
+    changed.push(entry(22, "a hole"));
+    publisher.publishes("\"4\"", &catalogue(4, &changed));
+    assert_eq!(sleeper.check().await.unwrap(), published(1));
+    assert_eq!(bench.published().await.len(), 23);
 }
 
 #[tokio::test]
