@@ -171,6 +171,19 @@ impl Bus {
         }
     }
 
+    /// Sequence of the last message on any subject that a filter matches; 0: there is none. An administrator's question.
+    ///
+    /// # Errors
+    /// When the bus does not answer.
+    pub async fn last_matching(&self, stream: Stream, filter: &str) -> Result<u64, BusError> {
+        let handle = self.handle(stream).await?;
+        match handle.get_last_raw_message_by_subject(filter).await {
+            Ok(message) => Ok(message.sequence),
+            Err(error) if error.kind() == stream::LastRawMessageErrorKind::NoMessageFound => Ok(0),
+            Err(error) => Err(BusError::failed(format!("read the last message on {filter}"), error)),
+        }
+    }
+
     /// The message at a sequence, if it is still there.
     ///
     /// # Errors

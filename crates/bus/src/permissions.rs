@@ -1,8 +1,9 @@
 //! What each service may say and hear on the bus, as data. The NATS users of a deployment, and those of the embedded
 //! server, are generated from it.
 //!
-//! The measure is I-8: a captured scanner can publish observations of its own site and nothing else, and read its own
-//! orders, its own checkpoints, its own site's scope, and nothing else.
+//! The measure is I-8: a captured scanner can publish observations of its own site (and put aside orders that it could
+//! not read) and nothing else, and read its own orders, its own checkpoints, its own site's scope and halts, and nothing
+//! else.
 
 use crate::bus::inbox_prefix;
 use crate::topology::{Bucket, Stream};
@@ -144,6 +145,7 @@ impl Role {
                 bucket_write(&mut publish, Bucket::Estate, ">");
                 bucket_write(&mut publish, Bucket::Halt, ">");
                 bucket_read(&mut publish, Bucket::Recorder, ">");
+                bucket_read(&mut publish, Bucket::Positions, ">");
             }
             Self::Admin => publish.push(">".to_owned()),
         }
@@ -159,23 +161,26 @@ impl Role {
 
 fn scanner(publish: &mut Vec<String>, site: &str) {
     publish.push(format!("muster.v1.event.{site}.lease.*"));
+    publish.push(format!("muster.v1.dead.{}", Stream::Orders.name().to_ascii_lowercase()));
     last(publish, Stream::Events, &format!("muster.v1.event.{site}.lease.*"));
-    let consumer = format!("scanner-{site}");
     publish.push(format!("$JS.API.STREAM.INFO.{}", Stream::Orders.name()));
     if site == "*" {
-        publish.push("$JS.API.CONSUMER.*.ORDERS.>".to_owned());
-        publish.push("$JS.API.CONSUMER.MSG.NEXT.ORDERS.>".to_owned());
-        publish.push("$JS.API.CONSUMER.DURABLE.CREATE.ORDERS.>".to_owned());
+        publish.push("$JS.API.CONSUMER.INFO.ORDERS.*".to_owned());
+        publish.push("$JS.API.CONSUMER.CREATE.ORDERS.*.muster.v1.order.*.lease".to_owned());
+        publish.push("$JS.API.CONSUMER.MSG.NEXT.ORDERS.*".to_owned());
         publish.push("$JS.ACK.ORDERS.>".to_owned());
         bucket_read(publish, Bucket::Estate, ">");
+        bucket_get(publish, Bucket::Halt, "*");
     } else {
+        let consumer = format!("scanner-{site}");
         publish.push(format!("$JS.API.CONSUMER.INFO.ORDERS.{consumer}"));
         publish.push(format!("$JS.API.CONSUMER.CREATE.ORDERS.{consumer}.muster.v1.order.{site}.lease"));
         publish.push(format!("$JS.API.CONSUMER.MSG.NEXT.ORDERS.{consumer}"));
         publish.push(format!("$JS.ACK.ORDERS.{consumer}.>"));
         bucket_read(publish, Bucket::Estate, site);
+        bucket_get(publish, Bucket::Halt, site);
+        bucket_get(publish, Bucket::Halt, "all");
     }
-    bucket_read(publish, Bucket::Halt, ">");
 }
 
 /// To make an ephemeral consumer on a stream, pull from it and learn about the stream.
@@ -212,6 +217,13 @@ fn last(publish: &mut Vec<String>, stream: Stream, subject: &str) {
 fn get(publish: &mut Vec<String>, stream: Stream) {
     publish.push(format!("$JS.API.STREAM.MSG.GET.{}", stream.name()));
     publish.push(format!("$JS.API.STREAM.INFO.{}", stream.name()));
+}
+
+/// To read a record, and nothing more.
+fn bucket_get(publish: &mut Vec<String>, bucket: Bucket, key: &str) {
+    let name = bucket.name();
+    publish.push(format!("$JS.API.STREAM.INFO.KV_{name}"));
+    publish.push(format!("$JS.API.DIRECT.GET.KV_{name}.$KV.{name}.{key}"));
 }
 
 fn bucket_read(publish: &mut Vec<String>, bucket: Bucket, key: &str) {
