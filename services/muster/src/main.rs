@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use muster::operator::{self, CompletionArgs, ConnectArgs, OperatorCommand, Output, OutputArgs};
 use muster::process::{self, ProvisionArgs, ServeArgs, UpArgs};
 use muster_kit::{Exit, Failure};
 
@@ -13,6 +14,10 @@ use muster_kit::{Exit, Failure};
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    connect: ConnectArgs,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -23,6 +28,10 @@ enum Command {
     Serve(ServeArgs),
     /// Brings engines that you run to what Muster declares: streams, buckets, tables
     Provision(ProvisionArgs),
+    #[command(flatten)]
+    Operator(OperatorCommand),
+    /// Prints what a shell needs to complete `muster`
+    Completion(CompletionArgs),
     /// Runs an embedded engine; `muster up` starts it
     #[command(hide = true)]
     Engine {
@@ -40,18 +49,22 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
         }
     };
-    let result = match cli.command {
+    let Cli { command, connect, output } = cli;
+    let result = match command {
         Command::Serve(args) => return process::serve(&args),
-        Command::Engine { arguments } => process::run_engine(&arguments),
-        Command::Up(args) => block_on(process::up(&args)),
+        Command::Engine { arguments } => process::run_engine(&arguments).map(|()| Exit::Ok),
+        Command::Up(args) => block_on(process::up(&args)).map(|()| Exit::Ok),
         Command::Provision(args) => block_on(process::provision(&args)).map(|done| {
             for line in done {
                 process::talk(&line);
             }
+            Exit::Ok
         }),
+        Command::Operator(command) => block_on(operator::run(command, connect, Output::standard(&output))),
+        Command::Completion(args) => return process::say(&operator::complete(&args, &mut Cli::command())),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => exit.into(),
         Err(failure) => process::complain(&failure),
     }
 }

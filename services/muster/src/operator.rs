@@ -36,6 +36,7 @@ pub use completion::{CompletionArgs, complete};
 pub use connect::{ADDRESSES_FILE, Addresses, ConnectArgs, DEFAULT_ADDRESS};
 pub use output::{Format, Output, OutputArgs};
 pub use page::gather;
+pub(crate) use text::{address, instant, proto_word, share, visible};
 
 use clap::Subcommand;
 use muster_kit::{Exit, Failure};

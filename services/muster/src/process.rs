@@ -4,6 +4,7 @@ mod child;
 mod engine;
 mod provision;
 mod serve;
+mod settle;
 mod stack;
 mod up;
 
@@ -15,6 +16,7 @@ use muster_kit::Failure;
 pub use engine::run_engine;
 pub use provision::{ProvisionArgs, provision};
 pub use serve::{ConfigArgs, ServeArgs, ServiceName, serve};
+pub use settle::settled;
 pub use stack::{Stack, StackOptions};
 pub use up::{UpArgs, UpConfig, up};
 

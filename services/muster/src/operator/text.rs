@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 /// The text with everything invisible written out: control characters, and what turns the direction of writing.
-pub(super) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if hides(c) {
@@ -28,20 +28,20 @@ fn hides(c: char) -> bool {
 }
 
 /// An address of 4 or 16 bytes; other bytes are none.
-pub(super) fn address(bytes: &[u8]) -> String {
+pub(crate) fn address(bytes: &[u8]) -> String {
     let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
     let address = v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
     address.map(|address| address.to_string()).unwrap_or_default()
 }
 
 /// An instant in RFC 3339; empty when it is not set or no instant.
-pub(super) fn instant(at: Option<&prost_types::Timestamp>) -> String {
+pub(crate) fn instant(at: Option<&prost_types::Timestamp>) -> String {
     at.and_then(|at| Timestamp::new(at.seconds, at.nanos).ok()).map(|at| at.to_string()).unwrap_or_default()
 }
 
 /// A share in percent with one decimal, rounded down so that 100 % means all; empty when there is no whole.
 #[expect(clippy::integer_division, reason = "rounded down on purpose")]
-pub(super) fn share(part: u64, whole: u64) -> String {
+pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
         return String::new();
     }
@@ -52,6 +52,11 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 /// A value inside a filter.
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// The word of an enum value: `FINDING_STATE_OPEN` without `FINDING_STATE_` is `open`.
+pub(crate) fn proto_word(name: &str, prefix: &str) -> String {
+    name.strip_prefix(prefix).unwrap_or(name).to_lowercase().replace('_', "-")
 }
 
 #[cfg(test)]

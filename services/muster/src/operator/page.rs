@@ -1,0 +1,213 @@
+//! `muster report`: gathers what a report says, and writes its page.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use muster_kit::{Exit, Failure, OrExit};
+use muster_proto::v1::{
+    AliveBy, GetDrawRequest, ListSitesRequest, ListSweepsRequest, ListVerdictsRequest, ListedVerdict, SummarizeSitesRequest,
+    VerifyRequest,
+};
+
+use super::client::Client;
+use super::finding;
+use super::output::Output;
+use super::text::{self, quoted};
+use crate::report::{Audit, Coverage, FindingItem, Ledger, NextStep, ReportData, SilentAsset, SiteFigures, render};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  muster report --file report.html
+  muster report -o json | jq .sites";
+
+/// Findings that a page shows.
+const FINDINGS: usize = 25;
+/// Findings that are looked through for the worst.
+const FINDINGS_LOOKED_AT: i32 = 1000;
+/// Silent assets that a page shows.
+const SILENT: i32 = 100;
+
+/// Where the page goes.
+#[derive(Debug, Clone, Args)]
+pub struct PageArgs {
+    /// The page to write; with -o json the data goes to standard output instead
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    pub file: PathBuf,
+}
+
+pub(super) async fn run(args: PageArgs, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
+    let data = Box::pin(gather(client, "Muster report", 0)).await?;
+    if !output.for_people() {
+        let text = match output.format() {
+            super::Format::Yaml => serde_norway::to_string(&data)?,
+            super::Format::Jsonl => serde_json::to_string(&data)? + "\n",
+            super::Format::Table | super::Format::Wide | super::Format::Json => {
+                serde_json::to_string_pretty(&data)? + "\n"
+            }
+            super::Format::Csv => {
+                let text = "failed to write the report as CSV: it is no table; use -o json, or muster site summary -o csv";
+                return Err(Failure::message(Exit::Usage, text));
+            }
+        };
+        output.raw(&text)?;
+        return Ok(Exit::Ok);
+    }
+    std::fs::write(&args.file, render(&data))
+        .map_err(|error| anyhow::anyhow!("failed to write {}: {error}", args.file.display()))
+        .or_exit(Exit::CannotCreate)?;
+    output.line(&args.file.display().to_string())?;
+    Ok(Exit::Ok)
+}
+
+/// What the gateway knows, as a report says it. The story and further steps are the caller's to add.
+///
+/// `at_least_sequence` waits for the effect of an earlier command; 0 does not.
+///
+/// # Errors
+/// When a call fails that the caller has the role for; a draw or ledger that it has no role for is left out.
+pub async fn gather(client: &Client, title: &str, at_least_sequence: u64) -> Result<ReportData, Failure> {
+    let mut sites = figures(client, at_least_sequence).await?;
+    notes(client, &mut sites).await?;
+    for site in &mut sites {
+        site.coverage = last_sweep(client, &site.site).await?;
+    }
+    let findings = worst(client, at_least_sequence).await?;
+    let silent = silent(client, at_least_sequence).await?;
+    Ok(ReportData {
+        title: title.to_owned(),
+        generated_at: Timestamp::now().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        findings_open: sites.iter().map(|site| site.findings_open).sum(),
+        next: next(client, &sites, &findings),
+        sites,
+        findings,
+        silent,
+        audit: last_audit(client).await?,
+        ledger: ledger(client).await?,
+        story: Vec::new(),
+    })
+}
+
+async fn figures(client: &Client, at_least_sequence: u64) -> Result<Vec<SiteFigures>, Failure> {
+    let request = client.request(SummarizeSitesRequest { at_least_sequence });
+    let answer = client.answer("summarize the sites", client.hosts().summarize_sites(request).await)?;
+    Ok(answer.sites.iter().map(SiteFigures::from).collect())
+}
+
+/// What a reader has to know of a site: here, that nothing but an open port counts.
+async fn notes(client: &Client, sites: &mut [SiteFigures]) -> Result<(), Failure> {
+    // Above the sites that one page shows.
+    const SITES: i32 = 1000;
+    let request = client.request(ListSitesRequest { page_size: SITES, page_token: String::new() });
+    let answer = client.answer("list sites", client.estate().list_sites(request).await)?;
+    for document in answer.sites {
+        if document.alive_by() == AliveBy::OpenPort
+            && let Some(site) = sites.iter_mut().find(|site| site.site == document.site)
+        {
+            "a host counts as seen when a port is open (alive_by = open-port): here something answers for every \
+             address, so a refusal proves nothing"
+                .clone_into(&mut site.note);
+        }
+    }
+    Ok(())
+}
+
+async fn last_sweep(client: &Client, site: &str) -> Result<Option<Coverage>, Failure> {
+    let request = ListSweepsRequest {
+        filter: format!("site = {} AND running = false", quoted(site)),
+        page_size: 1,
+        page_token: String::new(),
+        at_least_sequence: 0,
+    };
+    let answer = client.sweeps().list_sweeps(client.request(request)).await;
+    let answer = client.answer("list sweeps", answer)?;
+    Ok(answer.sweeps.first().map(Coverage::from))
+}
+
+/// How bad a reason is, for the order of the page: what nobody answers for comes first.
+fn rank(finding: &FindingItem) -> usize {
+    const ORDER: [&str; 7] =
+        ["rogue", "unapproved-service", "misplaced", "no-owner", "absent", "no-support-group", "no-base-image"];
+    let place = ORDER.iter().position(|reason| *reason == finding.reason).unwrap_or(ORDER.len());
+    if finding.outcome == "unknown" { place + ORDER.len() + 1 } else { place }
+}
+
+async fn worst(client: &Client, at_least_sequence: u64) -> Result<Vec<FindingItem>, Failure> {
+    let open = "state = \"open\"";
+    let (found, _) = finding::page(client, open, FINDINGS_LOOKED_AT, String::new(), at_least_sequence, None).await?;
+    let mut findings: Vec<FindingItem> = found.iter().map(FindingItem::from).collect();
+    findings.sort_by(|a, b| (rank(a), &a.site, &a.address, &a.subject).cmp(&(rank(b), &b.site, &b.address, &b.subject)));
+    findings.truncate(FINDINGS);
+    Ok(findings)
+}
+
+async fn silent(client: &Client, at_least_sequence: u64) -> Result<Vec<SilentAsset>, Failure> {
+    let request = ListVerdictsRequest {
+        filter: "subject = \"seen\" AND outcome = \"unknown\"".to_owned(),
+        page_size: SILENT,
+        page_token: String::new(),
+        at_least_sequence,
+        as_of: None,
+    };
+    let answer = client.verdicts().list_verdicts(client.request(request)).await;
+    let answer = client.answer("list verdicts", answer)?;
+    Ok(answer.verdicts.iter().map(silent_asset).collect())
+}
+
+fn silent_asset(listed: &ListedVerdict) -> SilentAsset {
+    let verdict = listed.verdict.clone().unwrap_or_default();
+    let fact = |wanted: &[&str]| {
+        let found = verdict.evidence.iter().find(|fact| wanted.contains(&fact.path.as_str()));
+        found.map(|fact| fact.value.clone()).unwrap_or_default()
+    };
+    let last_seen = fact(&["host.last_seen", "seen.last", "last_seen"]);
+    SilentAsset {
+        site: listed.site.clone(),
+        address: text::address(&listed.address),
+        key: fact(&["inventory.asset", "asset.key"]),
+        name: fact(&["asset.name"]),
+        owner: fact(&["asset.owner"]),
+        last_seen: if last_seen == "never" { String::new() } else { last_seen },
+        reason: verdict.reason,
+    }
+}
+
+async fn last_audit(client: &Client) -> Result<Option<Audit>, Failure> {
+    let request = ListSweepsRequest { page_size: 1, ..ListSweepsRequest::default() };
+    let answer = client.answer("list audits", client.audits().list_audits(client.request(request)).await)?;
+    let Some(sweep) = answer.sweeps.first() else { return Ok(None) };
+    let request = GetDrawRequest { draw_id: sweep.draw_id.clone(), at_least_sequence: 0 };
+    let answer = client.audits().get_draw(client.request(request)).await;
+    let draw = unless_refused(client.answer("show the draw", answer))?;
+    Ok(draw.as_ref().map(Audit::from))
+}
+
+async fn ledger(client: &Client) -> Result<Option<Ledger>, Failure> {
+    let answer = client.ledger().verify(client.request(VerifyRequest {})).await;
+    let books = unless_refused(client.answer("verify the books", answer))?;
+    Ok(books.as_ref().map(Ledger::from))
+}
+
+/// Draws and books are not for every role; a page without them is still one.
+fn unless_refused<T>(answer: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(failure) if failure.exit() == Exit::Permission => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn next(client: &Client, sites: &[SiteFigures], findings: &[FindingItem]) -> Vec<NextStep> {
+    let step = |text: &str, command: String| NextStep { text: text.to_owned(), command };
+    let mut steps = Vec::new();
+    if let Some(site) = sites.iter().max_by_key(|site| site.findings_open) {
+        steps.push(step("see what is open", format!("muster finding list --site {}", site.site)));
+    }
+    if let Some(finding) = findings.first() {
+        steps.push(step("see the worst host", format!("muster host show {}/{}", finding.site, finding.address)));
+    }
+    steps.push(step("check the books again", "muster verify".to_owned()));
+    steps.push(step("the gRPC API", client.address().to_owned()));
+    steps
+}

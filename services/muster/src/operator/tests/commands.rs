@@ -1,0 +1,263 @@
+//! What commands ask of the gateway, and how they end.
+
+use std::collections::VecDeque;
+
+use muster_ids::FindingId;
+use muster_proto::v1::*;
+use tonic::Code;
+
+use super::gateway::{Canned, refusal};
+use super::{run, samples};
+
+const ID: &str = "0123456789abcdef0123456789abcdef";
+
+#[tokio::test]
+async fn a_list_joins_its_conditions() {
+    let line = ["finding", "list", "-s", "dublin", "-s", "redmond", "--reason", "rogue", "-f", "owner = \"x\" OR title:y"];
+    let ran = run(Canned::default(), &line).await;
+    let wanted = r#"(site = \"dublin\" OR site = \"redmond\") AND state = \"open\" AND reason = \"rogue\" AND (owner = \"x\" OR title:y)"#;
+    assert!(ran.asked[0].contains(wanted), "{}", ran.asked[0]);
+}
+
+#[tokio::test]
+async fn an_ambiguous_address_lists_the_candidates() {
+    let text = "\"10.0.0.7\" is more than one host: dublin/10.0.0.7, redmond/10.0.0.7";
+    let host = Err(refusal(Code::FailedPrecondition, "MUS-3002", text));
+    let ran = run(Canned { host, ..Canned::default() }, &["host", "show", "10.0.0.7"]).await;
+    insta::assert_snapshot!(ran.golden());
+}
+
+#[tokio::test]
+async fn a_host_with_several_findings_asks_which() {
+    let ran = run(Canned::default(), &["finding", "show", "dublin/127.20.0.7"]).await;
+    insta::assert_snapshot!(ran.golden());
+}
+
+#[tokio::test]
+async fn a_host_with_one_finding_is_enough_to_name_it() {
+    let findings = vec![samples::finding(7, "known", "rogue", "")];
+    let line = ["finding", "dispose", "127.20.0.7", "--as", "accepted", "--until", "2027-01-01T00:00:00Z", "--reason", "x"];
+    let ran = run(Canned { findings, ..Canned::default() }, &line).await;
+    assert_eq!(ran.exit, 0, "{}", ran.talk);
+    let id = FindingId::of(samples::host_id(7), "known").to_vec();
+    assert!(ran.asked.last().unwrap().contains(&format!("{id:?}")), "{:?}", ran.asked);
+}
+
+#[tokio::test]
+async fn adopting_takes_the_record_along() {
+    let line = ["host", "adopt", "dublin/127.20.0.7", "--owner", "Alice", "--reason", "CHG0042"];
+    let ran = run(Canned::default(), &line).await;
+    assert_eq!(ran.exit, 0, "{}", ran.talk);
+    let asked = ran.asked.last().unwrap();
+    for part in ["adopted-127.20.0.7", "Alice", "zone: \"web\"", "value: \"127.20.0.7\"", "disposition: Adopted"] {
+        assert!(asked.contains(part), "{part}: {asked}");
+    }
+}
+
+#[tokio::test]
+async fn a_known_host_is_not_adopted_again() {
+    let mut host = samples::host();
+    host.host.as_mut().unwrap().asset_key = "web-03".to_owned();
+    let line = ["host", "adopt", "dublin/127.20.0.7", "--reason", "CHG0042"];
+    let ran = run(Canned { host: Ok(host), ..Canned::default() }, &line).await;
+    assert_eq!((ran.exit, ran.asked.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_sweep_is_waited_for() {
+    let not_yet = || Err(refusal(Code::NotFound, "MUS-3001", "no sweep"));
+    let sweeps = VecDeque::from([not_yet(), Ok(samples::sweep(false, false)), Ok(samples::sweep(true, false))]);
+    let line = ["sweep", "start", "dublin/127.20.0.0/28", "--ports", "tcp/22,tcp/8000-8100", "--wait", "--request-id", ID];
+    let ran = run(Canned { sweeps, ..Canned::default() }, &line).await;
+    assert_eq!(ran.asked.len(), 4, "one request, three looks");
+    insta::assert_snapshot!(format!("{}\n{}", ran.asked[0], ran.golden()));
+}
+
+#[tokio::test]
+async fn a_void_sweep_is_a_no() {
+    let sweeps = VecDeque::from([Ok(samples::sweep(true, true))]);
+    let ran = run(Canned { sweeps, ..Canned::default() }, &["sweep", "start", "dublin", "--wait"]).await;
+    assert_eq!(ran.exit, 1);
+    assert!(ran.data.contains("void: no scanner answered"), "{}", ran.data);
+}
+
+#[tokio::test]
+async fn an_audit_is_waited_for() {
+    let ran = run(Canned::default(), &["audit", "start", "--sample", "2", "--wait", "-o", "jsonl"]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.talk);
+    assert!(ran.talk.contains("2 hosts of 3 are drawn"), "{}", ran.talk);
+}
+
+#[tokio::test]
+async fn a_draw_with_another_ticket_does_not_hold() {
+    let mut draw = samples::draw();
+    draw.items[1].ticket[0] ^= 1;
+    let ran = run(Canned { draw, ..Canned::default() }, &["audit", "show", ID, "--check"]).await;
+    assert_eq!(ran.exit, 1);
+    assert!(ran.talk.contains("the draw does not hold"), "{}", ran.talk);
+}
+
+#[tokio::test]
+async fn books_that_do_not_balance_are_a_no() {
+    let ran = run(Canned { books: samples::books(false), ..Canned::default() }, &["verify"]).await;
+    insta::assert_snapshot!(ran.golden());
+}
+
+fn change(action: &str) -> EstateChange {
+    EstateChange {
+        site: "dublin".to_owned(),
+        action: action.to_owned(),
+        differences: vec!["+ zone web 127.20.0.0/26 production".to_owned(), "~ site realm a -> b".to_owned()],
+        revision: 4,
+    }
+}
+
+fn estate(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("sites")).unwrap();
+    std::fs::write(folder.path().join("sites/dublin.yaml"), text).unwrap();
+    std::fs::write(folder.path().join("README.md"), "not an estate file").unwrap();
+    let path = folder.path().display().to_string();
+    (folder, path)
+}
+
+const DUBLIN: &str = "site: dublin\nrealm: corp\ntime_zone: Europe/Dublin\nranges:\n  - block: 127.20.0.0/24\n    kind: static\n";
+
+#[tokio::test]
+async fn an_estate_is_compared_then_applied() {
+    let (_folder, path) = estate(DUBLIN);
+    let canned = Canned { changes: vec![change("update")], ..Canned::default() };
+    let ran = run(canned, &["apply", "-f", &path, "--yes"]).await;
+    assert!(ran.asked[0].contains("validate_only: true") && ran.asked[1].contains("validate_only: false"));
+    insta::assert_snapshot!(ran.golden());
+}
+
+#[tokio::test]
+async fn a_dry_run_applies_nothing() {
+    let (_folder, path) = estate(DUBLIN);
+    let canned = Canned { changes: vec![change("update")], ..Canned::default() };
+    let ran = run(canned, &["apply", "-f", &path, "--dry-run", "-o", "json"]).await;
+    assert_eq!((ran.exit, ran.asked.len()), (0, 1));
+    assert!(ran.talk.contains("dry run"), "{}", ran.talk);
+}
+
+#[tokio::test]
+async fn a_wrong_estate_names_file_and_line() {
+    let (_folder, path) = estate(&DUBLIN.replace("realm", "relm"));
+    let ran = run(Canned::default(), &["apply", "-f", &path, "--yes"]).await;
+    assert_eq!((ran.exit, ran.asked.len()), (65, 0));
+    assert!(ran.talk.contains("dublin.yaml:2:1: "), "{}", ran.talk);
+}
+
+fn csv() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("dublin.csv");
+    std::fs::write(&file, "key,owner,address\nweb-03,Alice,127.20.0.3\nweb-04,Bob,127.20.0.4\n").unwrap();
+    let path = file.display().to_string();
+    (folder, path)
+}
+
+#[tokio::test]
+async fn an_import_is_compared_then_sent() {
+    let (_folder, path) = csv();
+    let import = ImportInventoryResponse { revision: 4, added: 1, changed: 1, unchanged: 40, ..Default::default() };
+    let ran = run(Canned { import, ..Canned::default() }, &["inventory", "import", &path, "--site", "dublin"]).await;
+    assert_eq!(ran.asked.len(), 4, "header and chunk, twice");
+    assert!(ran.asked[0].contains("validate_only: true") && ran.asked[2].contains("validate_only: false"));
+    assert!(ran.asked[1].contains("web-03") && ran.asked[1].contains("127.20.0.4"), "{}", ran.asked[1]);
+    insta::assert_snapshot!(ran.golden());
+}
+
+fn shrunk() -> Canned {
+    let import = ImportInventoryResponse {
+        revision: 4,
+        removed: 40,
+        unchanged: 20,
+        examples: vec!["- db-01".to_owned(), "- db-02".to_owned()],
+        ..Default::default()
+    };
+    Canned { import, ..Canned::default() }
+}
+
+#[tokio::test]
+async fn a_shrunk_inventory_needs_force_and_says_what_would_vanish() {
+    let (_folder, path) = csv();
+    let ran = run(shrunk(), &["inventory", "import", &path, "--site", "dublin"]).await;
+    assert_eq!(ran.exit, 1);
+    assert!(
+        ran.talk.contains("40 of 60 assets would vanish, more than a tenth (for example - db-01, - db-02)"),
+        "{}",
+        ran.talk
+    );
+    let forced = run(shrunk(), &["inventory", "import", &path, "--site", "dublin", "--force"]).await;
+    assert_eq!(forced.exit, 0, "{}", forced.talk);
+}
+
+#[tokio::test]
+async fn a_wrong_inventory_names_the_line() {
+    let (folder, path) = csv();
+    std::fs::write(folder.path().join("dublin.csv"), "key,address\nweb-03,127.20.0.300\n").unwrap();
+    let ran = run(Canned::default(), &["inventory", "import", &path, "--site", "dublin"]).await;
+    assert_eq!((ran.exit, ran.asked.len()), (65, 0));
+    assert!(ran.talk.contains("dublin.csv:2: "), "{}", ran.talk);
+}
+
+fn seen(last: u8, token: &str) -> Result<WatchFindingsResponse, tonic::Status> {
+    let event = watch_findings_response::Event::Finding(samples::finding(last, "known", "rogue", ""));
+    Ok(WatchFindingsResponse { event: Some(event), resume_token: token.to_owned() })
+}
+
+#[tokio::test]
+async fn a_watch_goes_on_where_it_broke() {
+    let bookmark = Bookmark { at: samples::at(9), snapshot_complete: true };
+    let complete = WatchFindingsResponse {
+        event: Some(watch_findings_response::Event::Bookmark(bookmark)),
+        resume_token: "token-3".to_owned(),
+    };
+    let watches = VecDeque::from([
+        vec![seen(7, "token-1"), seen(9, "token-2"), Err(tonic::Status::unavailable("gone"))],
+        vec![seen(11, "token-3"), Ok(complete)],
+    ]);
+    let ran = run(Canned { watches, ..Canned::default() }, &["finding", "watch", "--once", "-o", "jsonl"]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.talk);
+    assert_eq!(ran.data.lines().count(), 4);
+    assert!(ran.asked[1].contains("resume_token: \"token-2\""), "{:?}", ran.asked);
+}
+
+#[tokio::test]
+async fn a_report_is_gathered() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.html");
+    let ran = run(Canned::default(), &["report", "--file", file.to_str().unwrap()]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.talk);
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert!(page.contains("dublin/127.20.0.7") && page.contains("&lt;b&gt;Microsoft-IIS/5.0&lt;/b&gt;"), "{page}");
+    let data = run(Canned::default(), &["report", "-o", "json"]).await;
+    let data: crate::report::ReportData = serde_json::from_str(&data.data).unwrap();
+    assert_eq!((data.sites[0].rogue, data.findings.len(), data.silent.len()), (3, 2, 1));
+}
+
+#[tokio::test]
+async fn nobody_there_is_said_with_the_next_step() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let args = super::ConnectArgs { address: Some(address), ..Default::default() };
+    let failure = super::Client::connect(&args).await.unwrap_err();
+    assert_eq!(failure.exit().code(), 69);
+    assert!(failure.to_string().contains("muster up"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_token_is_not_sent_in_the_clear() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "secret").unwrap();
+    let args = super::ConnectArgs {
+        address: Some("http://192.0.2.1:7420".to_owned()),
+        token_file: Some(file.path().to_owned()),
+        ..Default::default()
+    };
+    let failure = super::Client::connect(&args).await.unwrap_err();
+    assert_eq!(failure.exit().code(), 64);
+    assert!(failure.to_string().contains("https://"), "{failure}");
+}
