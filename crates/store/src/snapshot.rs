@@ -4,6 +4,8 @@
 //! tables of how things stand may already hold a newer row for a key: then the older one is read from the log, in a
 //! second statement, which sees at least what the first saw.
 
+mod leases;
+
 use std::collections::HashSet;
 use std::hash::Hash;
 
@@ -16,6 +18,8 @@ use crate::rows::{
     DispositionRow, FindingRow, HostRow, Id, Millis, ObservationRow, SliceRow, SweepFinishedRow, TableRow, VerdictRow,
 };
 use crate::store::Store;
+
+pub use leases::LeaseSnapshot;
 
 /// A site's declared state.
 #[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
