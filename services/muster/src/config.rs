@@ -16,6 +16,10 @@ pub struct MusterConfig {
     pub recorder: muster_recorder::RecorderConfig,
     /// The scheduler.
     pub scheduler: muster_scheduler::SchedulerConfig,
+    /// The evaluator.
+    pub evaluator: muster_evaluator::EvaluatorConfig,
+    /// The watcher.
+    pub watcher: muster_watcher::WatcherConfig,
     /// The gateway.
     pub gateway: muster_gateway::GatewayConfig,
     /// One machine's stack.

@@ -20,13 +20,17 @@ pub enum ServiceName {
     Recorder,
     /// What is due becomes sweeps, audits and orders
     Scheduler,
+    /// What was seen and declared becomes verdicts
+    Evaluator,
+    /// Feeds become bulletins, each revision once
+    Watcher,
     /// Answers over gRPC; commands become events
     Gateway,
 }
 
 impl ServiceName {
     /// All of them, in the order in which one machine starts them.
-    pub const ALL: &[Self] = &[Self::Recorder, Self::Scheduler, Self::Gateway];
+    pub const ALL: &[Self] = &[Self::Recorder, Self::Scheduler, Self::Evaluator, Self::Watcher, Self::Gateway];
 
     /// Its name.
     #[must_use]
@@ -34,6 +38,8 @@ impl ServiceName {
         match self {
             Self::Recorder => "recorder",
             Self::Scheduler => "scheduler",
+            Self::Evaluator => "evaluator",
+            Self::Watcher => "watcher",
             Self::Gateway => "gateway",
         }
     }
@@ -112,6 +118,18 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
             let MusterConfig { kit, bus, scheduler, .. } = config;
             let config = muster_scheduler::Config { kit, bus, scheduler };
             muster_scheduler::Service::new(config, &context).await?.run(context).await
+        }),
+        ServiceName::Evaluator => launch("evaluator", VERSION, &kit, move |context| async move {
+            watch_stdin(stop_with_stdin, &context);
+            let MusterConfig { kit, bus, store, evaluator, .. } = config;
+            let config = muster_evaluator::Config { kit, bus, store, evaluator };
+            muster_evaluator::Service::new(config, &context).await?.run(context).await
+        }),
+        ServiceName::Watcher => launch("watcher", VERSION, &kit, move |context| async move {
+            watch_stdin(stop_with_stdin, &context);
+            let MusterConfig { kit, bus, watcher, .. } = config;
+            let config = muster_watcher::Config { kit, bus, watcher };
+            muster_watcher::Service::new(config, &context).await?.run(context).await
         }),
         ServiceName::Gateway => launch("gateway", VERSION, &kit, move |context| async move {
             watch_stdin(stop_with_stdin, &context);
