@@ -55,18 +55,20 @@ impl Bus {
             .request_timeout(Some(REQUEST_TIMEOUT))
             .custom_inbox_prefix(inbox_prefix(&options.user))
             .max_reconnects(None)
-            .reconnect_delay_callback(|attempt| reconnect_delay(attempt));
+            .reconnect_delay_callback(reconnect_delay);
         if !options.user.is_empty() {
             connect = connect.user_and_password(options.user.clone(), options.password.clone());
         }
         if let Some(file) = options.ca_file {
             connect = connect.add_root_certificates(file);
         }
-        let client = connect.connect(&options.url).await.map_err(|error| match error.kind() {
-            ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+        let client = connect.connect(&options.url).await.map_err(|error| {
+            let refused = [ConnectErrorKind::AuthorizationViolation, ConnectErrorKind::Authentication];
+            if refused.contains(&error.kind()) {
                 BusError::Unauthorized { url: options.url.clone(), user: options.user.clone() }
+            } else {
+                BusError::Unreachable { url: options.url.clone(), cause: error.to_string() }
             }
-            _ => BusError::Unreachable { url: options.url.clone(), cause: error.to_string() },
         })?;
         let jetstream = jetstream::ContextBuilder::new().timeout(REQUEST_TIMEOUT).build(client.clone());
         Ok(Self { client, jetstream, user: options.user })

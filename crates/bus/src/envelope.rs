@@ -189,10 +189,12 @@ pub fn open(received: &Received) -> Result<(Envelope, Body), EnvelopeError> {
     if matches!(class, Some("event" | "plan" | "order")) && site != Some(envelope.site.as_str()) {
         return Err(EnvelopeError::Field { field: "site: it is not that of the subject" });
     }
-    let order = match &body {
-        Body::Slice(slice) => Some(&slice.order_id),
-        Body::OrderOutcome(outcome) => Some(&outcome.order_id),
-        _ => None,
+    let order = if let Body::Slice(slice) = &body {
+        Some(&slice.order_id)
+    } else if let Body::OrderOutcome(outcome) = &body {
+        Some(&outcome.order_id)
+    } else {
+        None
     };
     if let Some(order) = order
         && tokens.nth(1) != OrderId::from_bytes(order).ok().map(|order| order.to_string()).as_deref()

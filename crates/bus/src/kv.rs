@@ -84,9 +84,12 @@ impl Kv {
     /// # Errors
     /// [`KvError::Conflict`] when it is.
     pub async fn create(&self, key: &str, value: Bytes) -> Result<u64, KvError> {
-        self.store.create(key, value).await.map_err(|error| match error.kind() {
-            kv::CreateErrorKind::AlreadyExists => self.conflict(key),
-            _ => self.failed("create", key, &error),
+        self.store.create(key, value).await.map_err(|error| {
+            if error.kind() == kv::CreateErrorKind::AlreadyExists {
+                self.conflict(key)
+            } else {
+                self.failed("create", key, &error)
+            }
         })
     }
 
@@ -95,9 +98,12 @@ impl Kv {
     /// # Errors
     /// [`KvError::Conflict`] when it stands at another.
     pub async fn update(&self, key: &str, value: Bytes, revision: u64) -> Result<u64, KvError> {
-        self.store.update(key, value, revision).await.map_err(|error| match error.kind() {
-            kv::UpdateErrorKind::WrongLastRevision => self.conflict(key),
-            _ => self.failed("change", key, &error),
+        self.store.update(key, value, revision).await.map_err(|error| {
+            if error.kind() == kv::UpdateErrorKind::WrongLastRevision {
+                self.conflict(key)
+            } else {
+                self.failed("change", key, &error)
+            }
         })
     }
 

@@ -151,9 +151,10 @@ impl Role {
         }
         publish.sort();
         publish.dedup();
-        let subscribe = match self {
-            Self::Admin => vec![">".to_owned()],
-            _ => vec![format!("{}.>", inbox_prefix(&name))],
+        let subscribe = if *self == Self::Admin {
+            vec![">".to_owned()]
+        } else {
+            vec![format!("{}.>", inbox_prefix(&name))]
         };
         BusUser { name, publish, subscribe }
     }

@@ -63,5 +63,5 @@ pub async fn relieve(bus: &Bus, stream: Stream) -> Result<Relief, BusError> {
 
 /// The scheduler rebuilds itself from PLANS: it records the oldest message that it would still need.
 async fn scheduler_needs(bus: &Bus) -> Result<u64, BusError> {
-    Ok(bus.positions().await?.of("scheduler", Stream::Plans, Some("needs")).await?)
+    bus.positions().await?.of("scheduler", Stream::Plans, Some("needs")).await
 }

@@ -88,7 +88,7 @@ async fn record(recording: Recording, context: Context) -> Result<(), RecorderEr
         let result = tokio::select! {
             () = shutdown.requested() => None,
             lost = leadership.lost() => Some(Err(RecorderError::from(lost))),
-            result = recording.run() => Some(result),
+            result = Box::pin(recording.run()) => Some(result),
         };
         match result {
             None => {
