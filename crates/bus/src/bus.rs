@@ -199,6 +199,17 @@ impl Bus {
         }
     }
 
+    /// Publishes bytes as they are, where they came from: for what an older version could not read.
+    ///
+    /// # Errors
+    /// When the bus does not take it.
+    pub async fn republish(&self, subject: &str, payload: bytes::Bytes) -> Result<u64, BusError> {
+        let action = || format!("publish on {subject}");
+        let sent = self.jetstream.publish(subject.to_owned(), payload).await;
+        let accepted = sent.map_err(|error| BusError::failed(action(), error))?.await;
+        Ok(accepted.map_err(|error| BusError::failed(action(), error))?.sequence)
+    }
+
     /// First and last sequence, size and identity of a stream.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use muster::operator::{self, CompletionArgs, ConnectArgs, OperatorCommand, Output, OutputArgs};
-use muster::process::{self, ProvisionArgs, ServeArgs, UpArgs};
+use muster::process::{self, AdminCommand, HealthArgs, ProvisionArgs, ServeArgs, UpArgs};
 use muster_kit::{Exit, Failure};
 
 /// Is every system on our networks known, owned, patched, configured as agreed, and audited by surprise?
@@ -30,6 +30,10 @@ enum Command {
     Provision(ProvisionArgs),
     #[command(flatten)]
     Operator(OperatorCommand),
+    #[command(flatten)]
+    Admin(AdminCommand),
+    /// Asks a service whether it is ready
+    Health(HealthArgs),
     /// Prints what a shell needs to complete `muster`
     Completion(CompletionArgs),
     /// Runs an embedded engine; `muster up` starts it
@@ -61,6 +65,8 @@ fn main() -> ExitCode {
             Exit::Ok
         }),
         Command::Operator(command) => block_on(operator::run(command, connect, Output::standard(&output))),
+        Command::Admin(command) => block_on(process::admin(command, connect.data, output.output)),
+        Command::Health(args) => block_on(process::health(&args)),
         Command::Completion(args) => return process::say(&operator::complete(&args, &mut Cli::command())),
     };
     match result {

@@ -1,7 +1,9 @@
 //! Processes: one service, the embedded engines, or one machine's whole stack.
 
+mod admin;
 mod child;
 mod engine;
+mod health;
 mod provision;
 mod serve;
 mod settle;
@@ -13,7 +15,9 @@ use std::process::ExitCode;
 
 use muster_kit::Failure;
 
+pub use admin::{AdminCommand, admin};
 pub use engine::run_engine;
+pub use health::{HealthArgs, health};
 pub use provision::{ProvisionArgs, provision};
 pub use serve::{ConfigArgs, ServeArgs, ServiceName, serve};
 pub use settle::settled;

@@ -1,0 +1,312 @@
+//! What an administrator asks of the engines themselves: `muster doctor`, `muster dead`, `muster store`, `muster
+//! permissions`. These need no gateway.
+
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use muster_bus::permissions::Role;
+use muster_bus::{Bus, Provisioning, Received, Stream, decode};
+use muster_kit::config::{ConfigSources, load, parse_override};
+use muster_kit::{Exit, Failure, OrExit as _};
+use muster_proto::v1::{DeadLetter, envelope::Body};
+use muster_store::{Store, TableEngine};
+use serde_json::json;
+
+use super::serve::ConfigArgs;
+use crate::config::MusterConfig;
+use crate::operator::{ADDRESSES_FILE, Format};
+
+/// Where a stack's data may be when nothing is said.
+const USUAL_DATA: [&str; 2] = [".muster/demo", ".muster/data"];
+
+/// Commands for the engines.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Checks, one line each, whether everything that Muster needs is there
+    Doctor {
+        /// Of which engines
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// What could not be read
+    #[command(subcommand)]
+    Dead(DeadCommand),
+    /// The schema in ClickHouse
+    #[command(subcommand)]
+    Store(StoreCommand),
+    /// Prints what each service may do, as NATS users or ClickHouse grants
+    Permissions {
+        /// Of which engine
+        engine: PermissionsOf,
+        /// Sites with a scanner of their own (NATS)
+        #[arg(long = "site", value_name = "SITE")]
+        sites: Vec<String>,
+    },
+}
+
+/// An engine with users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PermissionsOf {
+    /// Subjects that each user may publish on and subscribe to, as JSON
+    Nats,
+    /// CREATE USER and GRANT statements
+    Clickhouse,
+}
+
+/// What can be done with dead letters.
+#[derive(Debug, Subcommand)]
+pub enum DeadCommand {
+    /// Lists dead letters, the oldest first
+    List {
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Shows one, with its bytes
+    Show {
+        /// Its sequence in DEAD
+        sequence: u64,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Publishes its bytes again where they came from, for a version that can read them
+    Replay {
+        /// Its sequence in DEAD
+        sequence: u64,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
+
+/// What can be done with the schema.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Brings the schema to this version's
+    Migrate {
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Compares the schema with this version's
+    Check {
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Prints the users and grants of every service as SQL
+    Grants {
+        /// Database
+        #[arg(long, default_value = "muster")]
+        database: String,
+    },
+}
+
+/// Carries one out.
+///
+/// # Errors
+/// In one line, with its exit code.
+pub async fn admin(command: AdminCommand, data: Option<PathBuf>, format: Format) -> Result<Exit, Failure> {
+    let data = data.as_deref();
+    match command {
+        AdminCommand::Doctor { config } => doctor(&config, data).await,
+        AdminCommand::Dead(command) => dead(command, data, format).await,
+        AdminCommand::Store(command) => store(command, data).await,
+        AdminCommand::Permissions { engine, sites } => {
+            permissions(engine, sites)?;
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+/// The configuration of an administrator: a file, or what a running stack left in its data directory.
+fn admin_config(args: &ConfigArgs, data: Option<&Path>) -> Result<MusterConfig, Failure> {
+    if args.config.is_some() {
+        return args.load();
+    }
+    let usual = || USUAL_DATA.iter().map(Path::new).find(|data| data.join(ADDRESSES_FILE).exists());
+    let Some(data) = data.or_else(usual) else { return args.load() };
+    let file = data.join(ADDRESSES_FILE);
+    let text = std::fs::read(&file).or_exit(Exit::NoInput)?;
+    let addresses: super::stack::Addresses = serde_json::from_slice(&text).or_exit(Exit::Data)?;
+    let mut overrides = vec![
+        ("bus.url".to_owned(), addresses.nats),
+        ("bus.user".to_owned(), "admin".to_owned()),
+        ("bus.password.file".to_owned(), data.join("secrets/admin.bus").display().to_string()),
+        ("store.url".to_owned(), addresses.clickhouse),
+        ("store.user".to_owned(), "admin".to_owned()),
+        ("store.password.file".to_owned(), data.join("secrets/admin.store").display().to_string()),
+    ];
+    for text in &args.set {
+        overrides.push(parse_override(text)?);
+    }
+    Ok(load(ConfigSources { file: None, overrides })?)
+}
+
+async fn connect_bus(config: &MusterConfig) -> Result<Bus, Failure> {
+    Bus::connect(config.bus.options("admin", "muster admin")).await.or_exit(Exit::Unavailable)
+}
+
+async fn connect_store(config: &MusterConfig) -> Result<Store, Failure> {
+    Store::connect(config.store.options("admin")).await.map_err(store_failure)
+}
+
+fn store_failure(error: muster_store::StoreError) -> Failure {
+    Failure::message(Exit::Unavailable, format!("failed to {error}"))
+}
+
+async fn doctor(args: &ConfigArgs, data: Option<&Path>) -> Result<Exit, Failure> {
+    let mut well = true;
+    let mut line = |what: &str, outcome: Result<String, String>| {
+        let text = match &outcome {
+            Ok(found) => format!("ok    {what}: {found}\n"),
+            Err(problem) => format!("WRONG {what}: {problem}\n"),
+        };
+        well &= outcome.is_ok();
+        super::say(&text);
+    };
+    let engines = muster_engines::EngineFiles::locate(None).map(|_| "found".to_owned());
+    line("embedded engines", engines.map_err(|error| format!("failed to {error}")));
+    let config = match admin_config(args, data) {
+        Ok(config) => config,
+        Err(failure) => {
+            line("configuration", Err(failure.to_string()));
+            return Ok(Exit::Negative);
+        }
+    };
+    line("configuration", Ok(format!("bus {}, store {}", config.bus.url, config.store.url)));
+    match connect_bus(&config).await {
+        Err(failure) => line("NATS", Err(failure.to_string())),
+        Ok(bus) => {
+            let level = bus.check_api_level().await;
+            line("NATS", level.map(|level| format!("JetStream API level {level}")).map_err(|error| error.to_string()));
+            for stream in Stream::ALL {
+                let checked = Provisioning::check(&bus, stream).await.map_err(|error| error.to_string());
+                let described = match bus.stream_info(stream).await {
+                    Ok(info) => format!("{} messages, {} MiB", info.messages, info.bytes >> 20),
+                    Err(error) => error.to_string(),
+                };
+                line(&format!("stream {}", stream.name()), checked.map(|()| described));
+            }
+        }
+    }
+    match connect_store(&config).await {
+        Err(failure) => line("ClickHouse", Err(failure.to_string())),
+        Ok(store) => {
+            let checked = store.check_schema().await.map_err(|error| format!("failed to {error}"));
+            line("ClickHouse", checked.map(|()| format!("schema {}", muster_store::SCHEMA_VERSION)));
+        }
+    }
+    Ok(if well { Exit::Ok } else { Exit::Negative })
+}
+
+async fn store(command: StoreCommand, data: Option<&Path>) -> Result<Exit, Failure> {
+    match command {
+        StoreCommand::Migrate { config } => {
+            let store = connect_store(&admin_config(&config, data)?).await?;
+            for migration in store.migrate(&TableEngine::Local).await.map_err(store_failure)? {
+                super::talk(&format!("+ schema {:04} {}", migration.version, migration.name));
+            }
+        }
+        StoreCommand::Check { config } => {
+            let store = connect_store(&admin_config(&config, data)?).await?;
+            store.check_schema().await.map_err(|error| Failure::message(Exit::Negative, format!("failed to {error}")))?;
+            super::say(&format!("schema {} is what this version needs\n", muster_store::SCHEMA_VERSION));
+        }
+        StoreCommand::Grants { database } => {
+            super::say(&muster_store::permissions::sql(&database));
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn permissions(engine: PermissionsOf, sites: Vec<String>) -> Result<(), Failure> {
+    match engine {
+        PermissionsOf::Clickhouse => super::say(&muster_store::permissions::sql("muster")),
+        PermissionsOf::Nats => {
+            let mut roles = Role::on_one_machine();
+            if !sites.is_empty() {
+                roles.retain(|role| *role != Role::ScannerOfAll);
+                roles.extend(sites.into_iter().map(|site| Role::Scanner { site }));
+            }
+            let users: Vec<_> = roles
+                .iter()
+                .map(Role::user)
+                .map(|user| json!({ "user": user.name, "publish": user.publish, "subscribe": user.subscribe }))
+                .collect();
+            super::say(&format!("{}\n", serde_json::to_string_pretty(&users)?))
+        }
+    };
+    Ok(())
+}
+
+async fn dead(command: DeadCommand, data: Option<&Path>, format: Format) -> Result<Exit, Failure> {
+    match command {
+        DeadCommand::List { config } => {
+            let bus = connect_bus(&admin_config(&config, data)?).await?;
+            let info = bus.stream_info(Stream::Dead).await?;
+            let mut letters = Vec::new();
+            for sequence in info.first_sequence.max(1)..=info.last_sequence {
+                if let Some(received) = bus.message_at(Stream::Dead, sequence).await? {
+                    letters.push((received.sequence, received.stored_at, letter(received)?));
+                }
+            }
+            print_letters(&letters, format)?;
+        }
+        DeadCommand::Show { sequence, config } => {
+            let bus = connect_bus(&admin_config(&config, data)?).await?;
+            let letter = fetch(&bus, sequence).await?;
+            let value = json!({
+                "sequence": sequence, "stream": letter.stream, "stream_sequence": letter.sequence,
+                "subject": letter.subject, "reader": letter.reader, "reason": letter.reason,
+                "size_bytes": letter.payload_size_bytes, "payload_hex": hex::encode(&letter.payload),
+            });
+            super::say(&format!("{}\n", serde_json::to_string_pretty(&value)?));
+        }
+        DeadCommand::Replay { sequence, config } => {
+            let bus = connect_bus(&admin_config(&config, data)?).await?;
+            let letter = fetch(&bus, sequence).await?;
+            if letter.payload.len() as u64 != letter.payload_size_bytes {
+                let what = "failed to replay: only the beginning of the message was kept, it was too large";
+                return Err(Failure::message(Exit::Data, what));
+            }
+            let at = bus.republish(&letter.subject, letter.payload).await?;
+            super::talk(&format!("published again on {} as message {at}", letter.subject));
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+async fn fetch(bus: &Bus, sequence: u64) -> Result<DeadLetter, Failure> {
+    let found = bus.message_at(Stream::Dead, sequence).await?;
+    let found = found.ok_or_else(|| {
+        Failure::message(Exit::Negative, format!("there is no dead letter {sequence}; `muster dead list` lists them"))
+    })?;
+    letter(found)
+}
+
+fn letter(received: Received) -> Result<DeadLetter, Failure> {
+    match decode(received.payload) {
+        Ok((_, Body::DeadLetter(letter))) => Ok(letter),
+        Ok(_) => Err(Failure::message(Exit::Data, format!("message {} of DEAD is no dead letter", received.sequence))),
+        Err(error) => Err(Failure::new(Exit::Data, error)),
+    }
+}
+
+fn print_letters(letters: &[(u64, jiff::Timestamp, DeadLetter)], format: Format) -> Result<(), Failure> {
+    if format == Format::Table || format == Format::Wide {
+        let mut table = comfy_table::Table::new();
+        table.load_style(comfy_table::presets::NOTHING).set_header(["SEQUENCE", "AT", "FROM", "READER", "REASON"]);
+        for (sequence, at, letter) in letters {
+            let from = format!("{} {}", letter.stream, letter.sequence);
+            table.add_row([sequence.to_string(), at.to_string(), from, letter.reader.clone(), letter.reason.clone()]);
+        }
+        super::say(&format!("{table}\n"));
+        return Ok(());
+    }
+    let values: Vec<_> = letters
+        .iter()
+        .map(|(sequence, at, letter)| {
+            json!({ "sequence": sequence, "at": at.to_string(), "stream": letter.stream,
+                "stream_sequence": letter.sequence, "reader": letter.reader, "reason": letter.reason })
+        })
+        .collect();
+    super::say(&format!("{}\n", serde_json::to_string_pretty(&values)?));
+    Ok(())
+}
