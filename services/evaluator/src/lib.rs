@@ -17,6 +17,8 @@ mod partition;
 mod restore;
 mod service;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Config, EvaluatorConfig};
 pub use error::EvaluatorError;

@@ -38,6 +38,11 @@ impl Verdicts {
         Self { bus, publisher, instance: instance.to_owned(), compare_and_set }
     }
 
+    #[cfg(test)]
+    pub(crate) fn compared(self, compare_and_set: bool) -> Self {
+        Self { compare_and_set, ..self }
+    }
+
     /// Publishes after a sequence of the site's subject, and repeats it until the answer is definite.
     pub(super) fn send(&self, site: &str, epoch: u64, batch: VerdictBatch, last: u64) -> BoxFuture<'static, Sent> {
         let (this, site) = (self.clone(), site.to_owned());

@@ -1,0 +1,10 @@
+//! Whole evaluators on real engines.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod crashes;
+mod outcome;
+mod pipeline;
+mod restarts;
+mod scene;
+mod takeover;
+mod world;
