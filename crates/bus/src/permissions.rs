@@ -238,6 +238,8 @@ fn bucket_read(publish: &mut Vec<String>, bucket: Bucket, key: &str) {
         "$JS.FC.>".to_owned(),
     ]);
     if key == ">" {
+        // To list and to watch: the request of an unnamed consumer carries no filter, so it is for readers of all keys.
+        publish.push(format!("$JS.API.CONSUMER.CREATE.KV_{name}"));
         publish.push(format!("$JS.API.CONSUMER.CREATE.KV_{name}.>"));
     }
 }
