@@ -20,8 +20,8 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 /// The addresses of a running stack, as its data directory tells them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
-    /// Where gRPC is served, for example `http://127.0.0.1:7420`.
-    pub gateway: String,
+    /// Where gRPC is served, for example `http://127.0.0.1:7420`; `None`: not yet.
+    pub gateway: Option<String>,
 }
 
 /// How to reach the gateway.
@@ -93,7 +93,10 @@ fn read_addresses(file: &Path) -> Result<String, Failure> {
     let addresses: Addresses = serde_json::from_str(&text)
         .map_err(|error| anyhow::anyhow!("failed to read the gateway's address from {}: {error}", file.display()))
         .or_exit(Exit::Data)?;
-    Ok(addresses.gateway)
+    addresses.gateway.ok_or_else(|| {
+        let text = format!("failed to reach the gateway of {}: it is not up yet; run it again", file.display());
+        Failure::message(Exit::Unavailable, text)
+    })
 }
 
 fn read_small(file: &Path, missing: Exit) -> Result<String, Failure> {
@@ -117,7 +120,7 @@ mod tests {
         let missing = args.address().unwrap_err();
         assert_eq!(missing.exit(), Exit::NoInput);
         assert!(missing.to_string().contains("muster up"), "{missing}");
-        let addresses = Addresses { gateway: "http://127.0.0.1:4711".to_owned() };
+        let addresses = Addresses { gateway: Some("http://127.0.0.1:4711".to_owned()) };
         std::fs::write(data.path().join(ADDRESSES_FILE), serde_json::to_string(&addresses).unwrap()).unwrap();
         assert_eq!(args.address().unwrap(), "http://127.0.0.1:4711");
     }

@@ -8,6 +8,7 @@ use super::client::Client;
 use super::columns::MUTATION;
 use super::datum::datum;
 use super::output::Output;
+use super::text::visible;
 
 pub(super) const HALT_EXAMPLES: &str = "\
 Stops within two seconds, needs no database, and survives restarts.
@@ -47,10 +48,9 @@ pub struct ResumeArgs {
 }
 
 pub(super) async fn halt(args: HaltArgs, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
-    let all = args.site.is_none();
+    let site = args.site.as_deref().map(|site| format!(" --site {site}")).unwrap_or_default();
     set("halt", args.site, args.reason, true, client, output).await?;
-    let undo = if all { "" } else { " --site SITE" };
-    output.say(&format!("halted; take it back with: muster resume{undo}"));
+    output.say(&format!("halted; take it back with: muster resume{}", visible(&site)));
     Ok(Exit::Ok)
 }
 

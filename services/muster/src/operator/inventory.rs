@@ -159,8 +159,10 @@ fn too_many_vanish(difference: &ImportInventoryResponse) -> bool {
 /// What would go, in words: most likely the file was cut off.
 fn vanishing(difference: &ImportInventoryResponse) -> String {
     let stood = difference.removed + difference.changed + difference.unchanged;
-    let examples = visible(&difference.examples.join(", "));
-    let examples = if examples.is_empty() { examples } else { format!(" (for example {examples})") };
+    // The gateway's examples are lines of a difference: those with a minus vanish.
+    let keys: Vec<&str> = difference.examples.iter().filter_map(|line| line.strip_prefix("- ")).collect();
+    let examples =
+        if keys.is_empty() { String::new() } else { format!(" (for example {})", visible(&keys.join(", "))) };
     format!(
         "{} of {stood} assets would vanish, more than a tenth{examples}; is the file complete?",
         difference.removed

@@ -6,8 +6,8 @@ use clap::Args;
 use jiff::Timestamp;
 use muster_kit::{Exit, Failure, OrExit};
 use muster_proto::v1::{
-    AliveBy, GetDrawRequest, ListSitesRequest, ListSweepsRequest, ListVerdictsRequest, ListedVerdict, SummarizeSitesRequest,
-    VerifyRequest,
+    AliveBy, GetDrawRequest, Host, ListHostsRequest, ListSitesRequest, ListSweepsRequest, ListVerdictsRequest,
+    ListedVerdict, SummarizeSitesRequest, VerifyRequest,
 };
 
 use super::client::Client;
@@ -24,9 +24,13 @@ Examples:
 /// Findings that a page shows.
 const FINDINGS: usize = 25;
 /// Findings that are looked through for the worst.
-const FINDINGS_LOOKED_AT: i32 = 1000;
+const FINDINGS_LOOKED_AT: i32 = PAGE;
 /// Silent assets that a page shows.
 const SILENT: i32 = 100;
+/// Ids of one filter: the gateway takes 50 comparisons.
+const IDS_MAX: usize = 50;
+/// The largest page of the gateway: above the sites, and the hosts of one filter.
+const PAGE: i32 = 1000;
 
 /// Where the page goes.
 #[derive(Debug, Clone, Args)]
@@ -97,9 +101,7 @@ async fn figures(client: &Client, at_least_sequence: u64) -> Result<Vec<SiteFigu
 
 /// What a reader has to know of a site: here, that nothing but an open port counts.
 async fn notes(client: &Client, sites: &mut [SiteFigures]) -> Result<(), Failure> {
-    // Above the sites that one page shows.
-    const SITES: i32 = 1000;
-    let request = client.request(ListSitesRequest { page_size: SITES, page_token: String::new() });
+    let request = client.request(ListSitesRequest { page_size: PAGE, page_token: String::new() });
     let answer = client.answer("list sites", client.estate().list_sites(request).await)?;
     for document in answer.sites {
         if document.alive_by() == AliveBy::OpenPort
@@ -151,24 +153,38 @@ async fn silent(client: &Client, at_least_sequence: u64) -> Result<Vec<SilentAss
         as_of: None,
     };
     let answer = client.verdicts().list_verdicts(client.request(request)).await;
-    let answer = client.answer("list verdicts", answer)?;
-    Ok(answer.verdicts.iter().map(silent_asset).collect())
+    let verdicts = client.answer("list verdicts", answer)?.verdicts;
+    let mut silent = Vec::new();
+    for chunk in verdicts.chunks(IDS_MAX) {
+        let hosts = hosts_of(client, chunk).await?;
+        silent.extend(chunk.iter().map(|listed| silent_asset(listed, &hosts)));
+    }
+    Ok(silent)
 }
 
-fn silent_asset(listed: &ListedVerdict) -> SilentAsset {
+/// What the hosts of verdicts are called.
+async fn hosts_of(client: &Client, verdicts: &[ListedVerdict]) -> Result<Vec<Host>, Failure> {
+    let ids: Vec<String> = verdicts
+        .iter()
+        .filter_map(|listed| listed.verdict.as_ref())
+        .map(|verdict| format!("host_id = {}", hex::encode(&verdict.host_id)))
+        .collect();
+    let request = ListHostsRequest { filter: ids.join(" OR "), page_size: PAGE, ..ListHostsRequest::default() };
+    let answer = client.hosts().list_hosts(client.request(request)).await;
+    Ok(client.answer("list hosts", answer)?.hosts)
+}
+
+fn silent_asset(listed: &ListedVerdict, hosts: &[Host]) -> SilentAsset {
     let verdict = listed.verdict.clone().unwrap_or_default();
-    let fact = |wanted: &[&str]| {
-        let found = verdict.evidence.iter().find(|fact| wanted.contains(&fact.path.as_str()));
-        found.map(|fact| fact.value.clone()).unwrap_or_default()
-    };
-    let last_seen = fact(&["host.last_seen", "seen.last", "last_seen"]);
+    let host = hosts.iter().find(|host| host.host_id == verdict.host_id).cloned().unwrap_or_default();
+    let last_seen = verdict.evidence.iter().find(|fact| fact.path == "host.last_seen" && fact.value != "never");
     SilentAsset {
         site: listed.site.clone(),
         address: text::address(&listed.address),
-        key: fact(&["inventory.asset", "asset.key"]),
-        name: fact(&["asset.name"]),
-        owner: fact(&["asset.owner"]),
-        last_seen: if last_seen == "never" { String::new() } else { last_seen },
+        key: host.asset_key,
+        name: host.name,
+        owner: host.owner,
+        last_seen: last_seen.map(|fact| fact.value.clone()).unwrap_or_default(),
         reason: verdict.reason,
     }
 }

@@ -7,6 +7,9 @@ use crate::operator::columns::{Column, Noun, Tone};
 use crate::operator::datum::Datum;
 use crate::operator::text::visible;
 
+/// Blanks between columns.
+const GAP: u16 = 2;
+
 /// How wide the terminal of standard output is.
 pub(super) fn terminal_width() -> Option<u16> {
     Table::new().width()
@@ -28,7 +31,7 @@ pub(super) fn rows(noun: &Noun, items: &[Datum], wide: bool, width: Option<u16>,
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    lines(&table)
+    lines(&mut table)
 }
 
 /// One item: name and value on each line, without what is not set.
@@ -44,7 +47,7 @@ pub(super) fn details(noun: &Noun, item: &Datum, width: Option<u16>, colour: boo
     if let Some(column) = table.column_mut(0) {
         column.set_constraint(ColumnConstraint::ContentWidth);
     }
-    lines(&table)
+    lines(&mut table)
 }
 
 fn bare(width: Option<u16>, colour: bool) -> Table {
@@ -73,7 +76,10 @@ fn cell(column: &Column, item: &Datum, colour: bool) -> Cell {
     }
 }
 
-/// Without blanks at line ends.
-fn lines(table: &Table) -> String {
-    table.lines().map(|line| line.trim_end().trim_start_matches(' ').to_owned() + "\n").collect()
+/// Two blanks between columns, none before the first, none at line ends.
+fn lines(table: &mut Table) -> String {
+    for column in table.column_iter_mut() {
+        column.set_padding((0, GAP));
+    }
+    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }

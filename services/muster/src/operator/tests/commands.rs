@@ -173,7 +173,7 @@ fn shrunk() -> Canned {
         revision: 4,
         removed: 40,
         unchanged: 20,
-        examples: vec!["- db-01".to_owned(), "- db-02".to_owned()],
+        examples: vec!["+ web-99".to_owned(), "- db-01".to_owned(), "- db-02".to_owned()],
         ..Default::default()
     };
     Canned { import, ..Canned::default() }
@@ -185,7 +185,7 @@ async fn a_shrunk_inventory_needs_force_and_says_what_would_vanish() {
     let ran = run(shrunk(), &["inventory", "import", &path, "--site", "dublin"]).await;
     assert_eq!(ran.exit, 1);
     assert!(
-        ran.talk.contains("40 of 60 assets would vanish, more than a tenth (for example - db-01, - db-02)"),
+        ran.talk.contains("40 of 60 assets would vanish, more than a tenth (for example db-01, db-02)"),
         "{}",
         ran.talk
     );
