@@ -3,7 +3,7 @@
 //! Real engines, every service a process of its own, real listeners; three sites, one of them this very machine. What it
 //! prints is read back over gRPC, as an operator would.
 
-mod api;
+pub(crate) mod api;
 mod story;
 mod tell;
 
@@ -39,7 +39,7 @@ pub async fn demo(args: &DemoArgs, data: Option<PathBuf>, format: Format) -> Res
     let shutdown = Shutdown::new();
     shutdown.listen_for_signals()?;
     let program = std::env::current_exe().or_exit(Exit::Internal)?;
-    remove_earlier(&data)?;
+    clear(&data, story::MARK)?;
     let telling = async {
         let mut story = Story::begin(&data, args.engines.clone(), program).await?;
         let result = story.tell().await;
@@ -67,16 +67,16 @@ pub async fn demo(args: &DemoArgs, data: Option<PathBuf>, format: Format) -> Res
     story.end().await
 }
 
-/// Removes what an earlier demo left, and nothing else: a directory without the demo's mark is not touched.
-fn remove_earlier(data: &std::path::Path) -> Result<(), Failure> {
-    let mark = data.join(story::MARK);
+/// Removes what an earlier run left, and nothing else: a directory without its mark is not touched.
+pub(crate) fn clear(data: &std::path::Path, mark: &str) -> Result<(), Failure> {
+    let mark = data.join(mark);
     if data.exists() && !mark.exists() && data.read_dir().or_exit(Exit::NoInput)?.next().is_some() {
-        let what = format!("failed to begin the demo in {}: it holds something else; name another --data", data.display());
+        let what = format!("failed to begin in {}: it holds something else; name another --data", data.display());
         return Err(Failure::message(Exit::Usage, what));
     }
     if mark.exists() {
         std::fs::remove_dir_all(data).or_exit(Exit::CannotCreate)?;
     }
     std::fs::create_dir_all(data).or_exit(Exit::CannotCreate)?;
-    std::fs::write(mark, "a demo of muster; `muster demo` removes this directory\n").or_exit(Exit::CannotCreate)
+    std::fs::write(mark, "muster made this directory and removes it when it begins anew\n").or_exit(Exit::CannotCreate)
 }

@@ -9,6 +9,7 @@ use muster_kit::crash;
 use muster_store::Store;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::RecorderConfig;
@@ -36,6 +37,12 @@ pub(crate) struct Recording {
     pub(crate) deduplicate: bool,
 }
 
+/// What was recorded for those who purge, and when it may be again.
+struct Position {
+    recorded: u64,
+    due: Instant,
+}
+
 impl Recording {
     /// Records until another recorder takes over or something fails. Dropping it at any point is a crash, and harmless.
     pub(crate) async fn run(&self) -> Result<(), RecorderError> {
@@ -50,7 +57,7 @@ impl Recording {
         let (sender, mut batches) = mpsc::channel(1);
         let after = keeper.record().committed;
         let _preparing = AbortOnDropHandle::new(self.start_preparing(after, sender));
-        let mut position_due = tokio::time::Instant::now();
+        let mut position = Position { recorded: 0, due: Instant::now() };
         let mut next = batches.recv().await;
         while let Some(prepared) = next {
             let prepared = prepared?;
@@ -67,15 +74,30 @@ impl Recording {
                 }
                 Err(_) => {
                     self.commit(&mut keeper, &prepared, None).await?;
-                    batches.recv().await
+                    self.wait_for_next(&mut batches, &mut position, keeper.record().committed).await?
                 }
             };
-            if position_due <= tokio::time::Instant::now() {
-                position_due = tokio::time::Instant::now() + POSITION_EVERY;
-                self.record_position(keeper.record().committed).await?;
+            if position.due <= Instant::now() {
+                self.record_position(&mut position, keeper.record().committed).await?;
             }
         }
         Ok(())
+    }
+
+    /// Waits for a batch; meanwhile the position is recorded, so that a full stream can be purged while nothing comes.
+    async fn wait_for_next(
+        &self,
+        batches: &mut mpsc::Receiver<Result<Prepared, RecorderError>>,
+        position: &mut Position,
+        committed: u64,
+    ) -> Result<Option<Result<Prepared, RecorderError>>, RecorderError> {
+        if position.recorded < committed {
+            match tokio::time::timeout_at(position.due, batches.recv()).await {
+                Ok(batch) => return Ok(batch),
+                Err(_) => self.record_position(position, committed).await?,
+            }
+        }
+        Ok(batches.recv().await)
     }
 
     async fn commit(
@@ -96,9 +118,10 @@ impl Recording {
         Committed { stream: self.stream.name(), first, last, rows: prepared.rows }.emit();
     }
 
-    async fn record_position(&self, committed: u64) -> Result<(), RecorderError> {
+    async fn record_position(&self, position: &mut Position, committed: u64) -> Result<(), RecorderError> {
         let positions = self.bus.positions().await?;
         positions.passed("recorder", self.stream, None, committed).await?;
+        *position = Position { recorded: committed, due: Instant::now() + POSITION_EVERY };
         Ok(())
     }
 

@@ -10,9 +10,7 @@ use muster_proto::v1;
 use muster_proto::v1::audit_service_client::AuditServiceClient;
 use muster_proto::v1::estate_service_client::EstateServiceClient;
 use muster_proto::v1::finding_service_client::FindingServiceClient;
-use muster_proto::v1::host_service_client::HostServiceClient;
 use muster_proto::v1::inventory_service_client::InventoryServiceClient;
-use muster_proto::v1::ledger_service_client::LedgerServiceClient;
 use muster_proto::v1::sweep_service_client::SweepServiceClient;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
@@ -22,26 +20,26 @@ const PAGE: i32 = 1_000;
 
 /// A connected gateway on loopback.
 #[derive(Debug, Clone)]
-pub(super) struct Api {
+pub(crate) struct Api {
     channel: Channel,
 }
 
 impl Api {
-    pub(super) async fn connect(url: &str) -> Result<Self, Failure> {
+    pub(crate) async fn connect(url: &str) -> Result<Self, Failure> {
         let endpoint = Channel::from_shared(url.to_owned())
             .map_err(|error| Failure::message(Exit::Internal, format!("{url}: {error}")))?
             .timeout(Duration::from_secs(30));
         Ok(Self { channel: endpoint.connect().await? })
     }
 
-    pub(super) async fn apply(&self, sites: &[Site]) -> Result<(), Failure> {
+    pub(crate) async fn apply(&self, sites: &[Site]) -> Result<(), Failure> {
         let documents = sites.iter().map(site_to_proto).collect();
         let request = v1::ApplyEstateRequest { documents, validate_only: false, prune: false };
         answer("apply the estate", EstateServiceClient::new(self.channel.clone()).apply_estate(request).await)?;
         Ok(())
     }
 
-    pub(super) async fn import(&self, site: &str, source: &str, assets: Vec<Asset>) -> Result<u64, Failure> {
+    pub(crate) async fn import(&self, site: &str, source: &str, assets: Vec<Asset>) -> Result<u64, Failure> {
         use v1::import_inventory_request::{Header, Part};
         let header = Header { site: site.to_owned(), source: source.to_owned(), validate_only: false, force: false };
         let mut parts = vec![v1::ImportInventoryRequest { part: Some(Part::Header(header)) }];
@@ -56,7 +54,7 @@ impl Api {
         Ok(answer(&what, client)?.revision)
     }
 
-    pub(super) async fn start_sweep(&self, site: &str, request: RequestId) -> Result<SweepId, Failure> {
+    pub(crate) async fn start_sweep(&self, site: &str, request: RequestId) -> Result<SweepId, Failure> {
         let request = v1::RequestSweepRequest {
             site: site.to_owned(),
             request_id: request.to_vec(),
@@ -66,7 +64,7 @@ impl Api {
         Ok(SweepId::from_bytes(&answer("start a sweep", started)?.sweep_id)?)
     }
 
-    pub(super) async fn sweep(&self, id: SweepId) -> Result<Option<v1::Sweep>, Failure> {
+    pub(crate) async fn sweep(&self, id: SweepId) -> Result<Option<v1::Sweep>, Failure> {
         let request = v1::GetSweepRequest { sweep_id: id.to_vec(), at_least_sequence: 0 };
         match SweepServiceClient::new(self.channel.clone()).get_sweep(request).await {
             Err(status) if status.code() == tonic::Code::NotFound => Ok(None),
@@ -74,7 +72,7 @@ impl Api {
         }
     }
 
-    pub(super) async fn start_audit(&self, sites: &[&str], size: u32, request: RequestId) -> Result<DrawId, Failure> {
+    pub(crate) async fn start_audit(&self, sites: &[&str], size: u32, request: RequestId) -> Result<DrawId, Failure> {
         let request = v1::RequestAuditRequest {
             sites: sites.iter().map(|site| (*site).to_owned()).collect(),
             sample_size: size,
@@ -85,7 +83,7 @@ impl Api {
         Ok(DrawId::from_bytes(&answer("start an audit", started)?.draw_id)?)
     }
 
-    pub(super) async fn draw(&self, id: DrawId) -> Result<Option<v1::Draw>, Failure> {
+    pub(crate) async fn draw(&self, id: DrawId) -> Result<Option<v1::Draw>, Failure> {
         let request = v1::GetDrawRequest { draw_id: id.to_vec(), at_least_sequence: 0 };
         match AuditServiceClient::new(self.channel.clone()).get_draw(request).await {
             Err(status) if status.code() == tonic::Code::NotFound => Ok(None),
@@ -93,13 +91,7 @@ impl Api {
         }
     }
 
-    pub(super) async fn summaries(&self) -> Result<Vec<v1::SiteSummary>, Failure> {
-        let request = v1::SummarizeSitesRequest { at_least_sequence: 0 };
-        let asked = HostServiceClient::new(self.channel.clone()).summarize_sites(request).await;
-        Ok(answer("sum up the sites", asked)?.sites)
-    }
-
-    pub(super) async fn findings(&self, filter: &str) -> Result<Vec<v1::ListedFinding>, Failure> {
+    pub(crate) async fn findings(&self, filter: &str) -> Result<Vec<v1::ListedFinding>, Failure> {
         let request = v1::ListFindingsRequest {
             filter: filter.to_owned(),
             page_size: PAGE,
@@ -109,7 +101,7 @@ impl Api {
         Ok(answer("list findings", asked)?.findings)
     }
 
-    pub(super) async fn adopt(&self, finding: FindingId, asset: &Asset) -> Result<(), Failure> {
+    pub(crate) async fn adopt(&self, finding: FindingId, asset: &Asset) -> Result<(), Failure> {
         let request = v1::SetDispositionRequest {
             finding_id: finding.to_vec(),
             disposition: v1::Disposition::Adopted.into(),
@@ -121,11 +113,13 @@ impl Api {
         answer("adopt a host", asked)?;
         Ok(())
     }
+}
 
-    pub(super) async fn verify(&self) -> Result<v1::VerifyResponse, Failure> {
-        let asked = LedgerServiceClient::new(self.channel.clone()).verify(v1::VerifyRequest {}).await;
-        answer("verify the ledger", asked)
-    }
+/// A request that nobody made before.
+pub(crate) fn random_request() -> Result<RequestId, Failure> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::message(Exit::Internal, error))?;
+    Ok(RequestId::from_array(bytes))
 }
 
 fn answer<T>(what: &str, answer: Result<Response<T>, Status>) -> Result<T, Failure> {

@@ -7,13 +7,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use muster_bus::{Bus, convert::network::address_from_proto};
 use muster_estate::model::{Asset, Identifier, IdentifierKind, Site};
-use muster_ids::{DrawId, FindingId, RequestId, SweepId};
+use muster_ids::{DrawId, FindingId, SweepId};
 use muster_kit::{Exit, Failure};
 use muster_lab::{Lab, demo as world};
 use muster_proto::v1;
 use serde::Serialize;
 
-use super::api::Api;
+use super::api::{Api, random_request};
+use crate::operator::{Client, ConnectArgs, gather};
 use crate::process::{ServiceName, Stack, StackOptions, settled};
 use crate::report::ReportData;
 
@@ -33,6 +34,7 @@ pub(super) struct Story {
     stack: Stack,
     bus: Bus,
     api: Api,
+    client: Client,
     lab: Lab,
     bar: ProgressBar,
     began: Instant,
@@ -83,25 +85,26 @@ impl Story {
         let gateway = stack.addresses().gateway.clone();
         let gateway = gateway.ok_or_else(|| Failure::message(Exit::Internal, "the gateway did not say its address"))?;
         let api = Api::connect(&gateway).await?;
-        Ok(Self { stack, bus, api, lab, bar, began })
+        let connect = ConnectArgs { address: Some(gateway), ..ConnectArgs::default() };
+        let client = Box::pin(Client::connect(&connect)).await?;
+        Ok(Self { stack, bus, api, client, lab, bar, began })
     }
 
     /// Everything, from the estate to the report.
     pub(super) async fn tell(&mut self) -> Result<Told, Failure> {
         self.declare().await?;
-        let sweeps = self.sweep("sweeping here, dublin and redmond", 30, true).await?;
-        let draw = self.audit().await?;
+        self.sweep("sweeping here, dublin and redmond", 30, true).await?;
+        self.audit().await?;
         let before = (self.rogue(ADOPTED).await?, self.rogue(FALLEN_SILENT).await?);
-        let first = self.gather(&sweeps, draw).await?;
+        let first = self.gather().await?;
         self.bar.set_message("adopting a rogue, stopping a listener, sweeping again");
         let adopted_id = FindingId::from_bytes(&before.0.finding.clone().unwrap_or_default().finding_id)?;
         self.api.adopt(adopted_id, &adopted()).await?;
         self.stop_listeners_of(FALLEN_SILENT).await?;
         self.sweep("sweeping again", 20, false).await?;
         let after = (self.rogue(ADOPTED).await?, self.rogue(FALLEN_SILENT).await?);
-        let mut report = self.gather(&sweeps, draw).await?;
-        // The page shows what was found; what was adopted since is told beside it.
-        report.sites = first.sites;
+        // The page shows what was found; what was adopted since is told beside it. The books are those of the end.
+        let report = ReportData { ledger: self.gather().await?.ledger, ..first };
         self.bar.finish_and_clear();
         let addresses = self.stack.addresses();
         let mut told = Told {
@@ -143,7 +146,7 @@ impl Story {
     }
 
     /// Sweeps all sites; a scanner may be killed when a third is done.
-    async fn sweep(&self, what: &str, share: u64, kill: bool) -> Result<Vec<SweepId>, Failure> {
+    async fn sweep(&self, what: &str, share: u64, kill: bool) -> Result<(), Failure> {
         self.bar.set_message(what.to_owned());
         let mut sweeps = Vec::new();
         for site in SITES {
@@ -175,11 +178,10 @@ impl Story {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        self.settle().await?;
-        Ok(sweeps)
+        self.settle().await
     }
 
-    async fn audit(&self) -> Result<DrawId, Failure> {
+    async fn audit(&self) -> Result<(), Failure> {
         self.bar.set_message("drawing a random audit across the sites");
         let id = self.api.start_audit(&SITES, AUDIT_SIZE, random_request()?).await?;
         let deadline = Instant::now() + PATIENCE;
@@ -195,8 +197,7 @@ impl Story {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         self.bar.inc(5);
-        self.settle().await?;
-        Ok(id)
+        self.settle().await
     }
 
     async fn audited(&self, draw: &v1::Draw, id: DrawId) -> Result<bool, Failure> {
@@ -231,19 +232,11 @@ impl Story {
         Ok(())
     }
 
-    async fn gather(&self, sweeps: &[SweepId], draw: DrawId) -> Result<ReportData, Failure> {
-        let mut covered = Vec::new();
-        for sweep in sweeps {
-            covered.extend(self.api.sweep(*sweep).await?);
-        }
-        let gathered = super::tell::Gathered {
-            summaries: self.api.summaries().await?,
-            findings: self.api.findings("state = \"open\"").await?,
-            sweeps: covered,
-            draw: self.api.draw(draw).await?,
-            ledger: self.api.verify().await?,
-        };
-        Ok(gathered.report())
+    async fn gather(&self) -> Result<ReportData, Failure> {
+        let mut report = gather(&self.client, "Muster: what stands on the networks", 0).await?;
+        super::tell::worst_first(&mut report.findings);
+        report.next = super::tell::next_steps();
+        Ok(report)
     }
 }
 
@@ -285,12 +278,6 @@ fn adopted() -> Asset {
             .into_iter()
             .collect(),
     }
-}
-
-fn random_request() -> Result<RequestId, Failure> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::message(Exit::Internal, error))?;
-    Ok(RequestId::from_array(bytes))
 }
 
 fn internal<E: std::fmt::Display>(error: E) -> Failure {

@@ -1,79 +1,28 @@
-//! What the demo found, told: as the data of a report, and as text for a terminal.
+//! What the demo found, told for a terminal.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use muster_proto::v1;
 
 use super::story::Told;
-use crate::report::{Audit, Coverage, FindingItem, Ledger, NextStep, ReportData, SilentAsset, SiteFigures, StoryItem};
+use crate::report::{FindingItem, Ledger, NextStep, ReportData, StoryItem};
 
 /// Findings that are printed; the page has all.
 const WORST: usize = 12;
 /// Worst first.
 const ORDER: [&str; 6] = ["rogue", "unapproved-service", "misplaced", "no-owner", "no-support-group", "absent"];
 
-/// Answers of the gateway.
-pub(super) struct Gathered {
-    pub(super) summaries: Vec<v1::SiteSummary>,
-    pub(super) findings: Vec<v1::ListedFinding>,
-    pub(super) sweeps: Vec<v1::Sweep>,
-    pub(super) draw: Option<v1::Draw>,
-    pub(super) ledger: v1::VerifyResponse,
+/// Order of the reasons: what nobody knows of first.
+pub(super) fn worst_first(findings: &mut [FindingItem]) {
+    findings.sort_by_key(|finding| {
+        let rank = ORDER.iter().position(|reason| *reason == finding.reason).unwrap_or(ORDER.len());
+        (rank, finding.site.clone(), finding.address.clone())
+    });
 }
 
-impl Gathered {
-    pub(super) fn report(&self) -> ReportData {
-        let mut findings: Vec<FindingItem> = self.findings.iter().map(FindingItem::from).collect();
-        findings.sort_by_key(|finding| {
-            let rank = ORDER.iter().position(|reason| *reason == finding.reason).unwrap_or(ORDER.len());
-            (rank, finding.site.clone(), finding.address.clone())
-        });
-        let (silent, findings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.subject == "seen");
-        let silent: Vec<_> = silent.into_iter().map(silent_asset).collect();
-        ReportData {
-            title: "Muster: what stands on the networks".to_owned(),
-            generated_at: jiff::Timestamp::now().to_string(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            sites: self.summaries.iter().map(|summary| self.figures(summary)).collect(),
-            findings_open: (findings.len() + silent.len()) as u64,
-            findings,
-            silent,
-            audit: self.draw.as_ref().map(Audit::from),
-            ledger: Some(Ledger::from(&self.ledger)),
-            story: Vec::new(),
-            next: next_steps(),
-        }
-    }
-
-    fn figures(&self, summary: &v1::SiteSummary) -> SiteFigures {
-        let sweep = self.sweeps.iter().find(|sweep| sweep.site == summary.site);
-        SiteFigures {
-            note: "alive_by: open-port, since the loopback answers for every address: only an open port proves a host"
-                .to_owned(),
-            coverage: sweep.map(Coverage::from),
-            ..SiteFigures::from(summary)
-        }
-    }
-}
-
-fn silent_asset(finding: FindingItem) -> SilentAsset {
-    let fact = |path: &str| {
-        finding.evidence.iter().find(|fact| fact.path == path).map(|fact| fact.value.clone()).unwrap_or_default()
-    };
-    SilentAsset {
-        key: fact("asset.key"),
-        name: fact("asset.name"),
-        last_seen: fact("host.last_seen"),
-        site: finding.site,
-        address: finding.address,
-        owner: finding.owner,
-        reason: finding.reason,
-    }
-}
-
-fn next_steps() -> Vec<NextStep> {
+/// What to type next.
+pub(super) fn next_steps() -> Vec<NextStep> {
     [
         ("The findings of a site", "muster finding list --site dublin"),
         ("Everything about a host", "muster host show dublin/127.20.0.7"),

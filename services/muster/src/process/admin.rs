@@ -206,7 +206,10 @@ async fn store(command: StoreCommand, data: Option<&Path>) -> Result<Exit, Failu
         }
         StoreCommand::Check { config } => {
             let store = connect_store(&admin_config(&config, data)?).await?;
-            store.check_schema().await.map_err(|error| Failure::message(Exit::Negative, format!("failed to {error}")))?;
+            store
+                .check_schema()
+                .await
+                .map_err(|error| Failure::message(Exit::Negative, format!("failed to {error}")))?;
             super::say(&format!("schema {} is what this version needs\n", muster_store::SCHEMA_VERSION));
         }
         StoreCommand::Grants { database } => {
