@@ -1,7 +1,7 @@
 //! What stands before every packet: halt, scope, and the rates (invariant I-5).
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use muster_sweep::{Rates, Transport};
 
@@ -34,6 +34,11 @@ pub trait ScopeLock: Send + Sync {
     /// # Errors
     /// [`Refusal::Scope`] with the reason.
     fn permit(&self, address: IpAddr, transport: Transport, port: u16) -> Result<Permit, Refusal>;
+
+    /// How many packets of the rates one packet to an address costs.
+    fn weight(&self, _address: IpAddr) -> u32 {
+        1
+    }
 }
 
 impl<F> ScopeLock for F
@@ -49,6 +54,7 @@ where
 pub struct Gate {
     scope: Box<dyn ScopeLock>,
     halted: AtomicBool,
+    halts: AtomicU64,
     /// The site's rates.
     pub pace: Pace,
 }
@@ -57,12 +63,31 @@ impl Gate {
     /// For one site.
     #[must_use]
     pub fn new(scope: impl ScopeLock + 'static, rates: Rates) -> Self {
-        Self { scope: Box::new(scope), halted: AtomicBool::new(false), pace: Pace::new(rates) }
+        Self {
+            scope: Box::new(scope),
+            halted: AtomicBool::new(false),
+            halts: AtomicU64::new(0),
+            pace: Pace::new(rates),
+        }
     }
 
     /// Stops or starts every packet.
     pub fn set_halted(&self, halted: bool) {
-        self.halted.store(halted, Ordering::SeqCst);
+        if !self.halted.swap(halted, Ordering::SeqCst) && halted {
+            self.halts.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// How often it was halted: whoever finds another number than before may have been refused in between.
+    #[must_use]
+    pub fn halts(&self) -> u64 {
+        self.halts.load(Ordering::SeqCst)
+    }
+
+    /// How many packets of the rates one packet to an address costs.
+    #[must_use]
+    pub fn weight(&self, address: IpAddr) -> u32 {
+        self.scope.weight(address)
     }
 
     /// Whether nothing may be sent.

@@ -109,7 +109,12 @@ impl Flight {
                 return if batch.is_empty() { nap(next_ns, now_ns) } else { Duration::ZERO };
             };
             match limiter.ask(now_ns, task.unit.address) {
-                Grant::Now => batch.push(task),
+                Grant::Now => {
+                    for _ in 1..shared.gate.weight(task.unit.address) {
+                        limiter.charge(now_ns, task.unit.address);
+                    }
+                    batch.push(task);
+                }
                 Grant::HostAt(at_ns) => self.put_aside(task, at_ns),
                 Grant::SiteAt(at_ns) => {
                     self.put_aside(task, at_ns);
@@ -229,8 +234,10 @@ impl Flight {
         let now = Instant::now();
         while let Some(due) = self.retransmissions.pop_front_if(|due| due.at <= now) {
             if let Some(busy) = self.pool.still(due.of) {
-                let pace = &self.shared.gate.pace;
-                pace.lock().charge(pace.now_ns(), busy.unit.address);
+                let gate = &self.shared.gate;
+                for _ in 0..gate.weight(busy.unit.address) {
+                    gate.pace.lock().charge(gate.pace.now_ns(), busy.unit.address);
+                }
             }
         }
         while let Some(due) = self.timeouts.pop_front_if(|due| due.at <= now) {

@@ -1,0 +1,125 @@
+//! What the scanner can be told.
+
+use std::time::Duration;
+
+use muster_bus::SiteName;
+use muster_estate::scope::TrustedKeys;
+use serde::{Deserialize, Serialize};
+
+use crate::connect::ConnectOptions;
+use crate::error::ScannerError;
+use crate::probe::ProbeOptions;
+
+/// Leases of a site at once; two already hide the wait for the silent units at a lease's end.
+const LEASES_MAX: usize = 64;
+
+/// Section `scanner` and what every service has.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Logging, health, shutdown.
+    pub kit: muster_kit::KitConfig,
+    /// Where the bus is.
+    pub bus: muster_connect::BusConfig,
+    /// The scanner's own.
+    pub scanner: ScannerConfig,
+}
+
+/// Section `scanner`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScannerConfig {
+    /// Sites that are scanned. None: every site of the estate, which only the scanner of one machine's stack may.
+    pub sites: Vec<String>,
+    /// Public keys whose signature of a scope counts, 64 hexadecimal digits each. Without one, loopback alone is scanned.
+    pub trusted_keys: Vec<String>,
+    /// How the owner of a probed system reaches you, for example a mail address; stands in every HTTP request.
+    pub contact: Option<String>,
+    /// Leases of one site at a time. They share the site's rates.
+    pub leases_per_site: usize,
+    /// Until a unit without an answer counts as silent, ms.
+    pub connect_timeout_ms: u64,
+    /// Units of one lease that are under way at once.
+    pub connect_window: u32,
+    /// Threads of one lease.
+    pub connect_threads: u32,
+    /// For a connection to a port that was just found open, ms.
+    pub probe_connect_timeout_ms: u64,
+    /// For a greeting where none is expected, ms.
+    pub greeting_wait_ms: u64,
+    /// For a reply, or a greeting where one is expected, ms.
+    pub reply_wait_ms: u64,
+    /// For everything that one service is asked, ms.
+    pub service_timeout_ms: u64,
+    /// Services of one site that are asked at once.
+    pub services_at_once: usize,
+}
+
+impl Default for ScannerConfig {
+    fn default() -> Self {
+        let (connect, probe) = (ConnectOptions::default(), ProbeOptions::default());
+        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            sites: Vec::new(),
+            trusted_keys: Vec::new(),
+            contact: None,
+            leases_per_site: 2,
+            connect_timeout_ms: ms(connect.timeout),
+            connect_window: connect.window,
+            connect_threads: connect.threads,
+            probe_connect_timeout_ms: ms(probe.connect_timeout),
+            greeting_wait_ms: ms(probe.greeting_wait),
+            reply_wait_ms: ms(probe.reply_wait),
+            service_timeout_ms: ms(probe.service_timeout),
+            services_at_once: probe.concurrency,
+        }
+    }
+}
+
+impl ScannerConfig {
+    pub(crate) fn sites(&self) -> Result<Vec<SiteName>, ScannerError> {
+        let mut sites: Vec<SiteName> = Vec::new();
+        for name in &self.sites {
+            let site = SiteName::new(name).map_err(|cause| ScannerError::Site { cause: cause.to_string() })?;
+            if site == SiteName::all() {
+                let cause = "\"all\" is no site; leave scanner.sites empty to scan every site of the estate".to_owned();
+                return Err(ScannerError::Site { cause });
+            }
+            if !sites.contains(&site) {
+                sites.push(site);
+            }
+        }
+        Ok(sites)
+    }
+
+    pub(crate) fn keys(&self) -> Result<TrustedKeys, ScannerError> {
+        Ok(TrustedKeys::from_hex(self.trusted_keys.iter().map(String::as_str))?)
+    }
+
+    pub(crate) fn leases(&self) -> usize {
+        self.leases_per_site.clamp(1, LEASES_MAX)
+    }
+
+    pub(crate) const fn connect_options(&self) -> ConnectOptions {
+        ConnectOptions {
+            timeout: Duration::from_millis(self.connect_timeout_ms),
+            window: self.connect_window,
+            threads: self.connect_threads,
+        }
+    }
+
+    pub(crate) fn probe_options(&self) -> ProbeOptions {
+        let defaults = ProbeOptions::default();
+        ProbeOptions {
+            user_agent: match &self.contact {
+                Some(contact) => format!("Muster/{} (network audit; {contact})", env!("CARGO_PKG_VERSION")),
+                None => defaults.user_agent,
+            },
+            connect_timeout: Duration::from_millis(self.probe_connect_timeout_ms),
+            greeting_wait: Duration::from_millis(self.greeting_wait_ms),
+            reply_wait: Duration::from_millis(self.reply_wait_ms),
+            service_timeout: Duration::from_millis(self.service_timeout_ms),
+            concurrency: self.services_at_once,
+        }
+    }
+}
