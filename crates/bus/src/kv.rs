@@ -156,19 +156,8 @@ impl Kv {
     pub async fn watch(
         &self,
     ) -> Result<impl futures::Stream<Item = Result<KvChange, KvError>> + Send + use<>, KvError> {
-        self.watch_only(">").await
-    }
-
-    /// One record as it stands, then every change of it: for a reader that may see no other.
-    ///
-    /// # Errors
-    /// When the bus does not answer.
-    pub async fn watch_only(
-        &self,
-        key: &str,
-    ) -> Result<impl futures::Stream<Item = Result<KvChange, KvError>> + Send + use<>, KvError> {
-        let watch = self.store.watch_with_history(key).await.map_err(|error| self.failed("watch", key, &error))?;
-        let (this, key) = (self.clone(), key.to_owned());
+        let watch = self.store.watch_with_history(">").await.map_err(|error| self.failed("watch", ">", &error))?;
+        let this = self.clone();
         Ok(watch.map(move |entry| match entry {
             Ok(entry) => Ok(match entry.operation {
                 kv::Operation::Put => {
@@ -176,7 +165,7 @@ impl Kv {
                 }
                 kv::Operation::Delete | kv::Operation::Purge => KvChange::Gone { key: entry.key },
             }),
-            Err(error) => Err(this.failed("watch", &key, &error)),
+            Err(error) => Err(this.failed("watch", ">", &error)),
         }))
     }
 

@@ -151,11 +151,8 @@ impl Role {
         }
         publish.sort();
         publish.dedup();
-        let subscribe = if *self == Self::Admin {
-            vec![">".to_owned()]
-        } else {
-            vec![format!("{}.>", inbox_prefix(&name))]
-        };
+        let subscribe =
+            if *self == Self::Admin { vec![">".to_owned()] } else { vec![format!("{}.>", inbox_prefix(&name))] };
         BusUser { name, publish, subscribe }
     }
 }
@@ -178,7 +175,7 @@ fn scanner(publish: &mut Vec<String>, site: &str) {
         publish.push(format!("$JS.API.CONSUMER.CREATE.ORDERS.{consumer}.muster.v1.order.{site}.lease"));
         publish.push(format!("$JS.API.CONSUMER.MSG.NEXT.ORDERS.{consumer}"));
         publish.push(format!("$JS.ACK.ORDERS.{consumer}.>"));
-        bucket_read(publish, Bucket::Estate, site);
+        bucket_get(publish, Bucket::Estate, site);
         bucket_get(publish, Bucket::Halt, site);
         bucket_get(publish, Bucket::Halt, "all");
     }
