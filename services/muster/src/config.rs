@@ -22,6 +22,8 @@ pub struct MusterConfig {
     pub watcher: muster_watcher::WatcherConfig,
     /// The gateway.
     pub gateway: muster_gateway::GatewayConfig,
+    /// The scanner.
+    pub scanner: muster_scanner::ScannerConfig,
     /// One machine's stack.
     pub up: crate::process::UpConfig,
 }

@@ -26,11 +26,14 @@ pub enum ServiceName {
     Watcher,
     /// Answers over gRPC; commands become events
     Gateway,
+    /// Leases become slices of what was found, each once
+    Scanner,
 }
 
 impl ServiceName {
     /// All of them, in the order in which one machine starts them.
-    pub const ALL: &[Self] = &[Self::Recorder, Self::Scheduler, Self::Evaluator, Self::Watcher, Self::Gateway];
+    pub const ALL: &[Self] =
+        &[Self::Recorder, Self::Scheduler, Self::Evaluator, Self::Watcher, Self::Gateway, Self::Scanner];
 
     /// Its name.
     #[must_use]
@@ -41,6 +44,7 @@ impl ServiceName {
             Self::Evaluator => "evaluator",
             Self::Watcher => "watcher",
             Self::Gateway => "gateway",
+            Self::Scanner => "scanner",
         }
     }
 }
@@ -136,6 +140,12 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
             let MusterConfig { kit, bus, store, gateway, .. } = config;
             let config = muster_gateway::Config { kit, bus, store, gateway };
             muster_gateway::Service::new(config, &context).await?.run(context).await
+        }),
+        ServiceName::Scanner => launch("scanner", VERSION, &kit, move |context| async move {
+            watch_stdin(stop_with_stdin, &context);
+            let MusterConfig { kit, bus, scanner, .. } = config;
+            let config = muster_scanner::Config { kit, bus, scanner };
+            muster_scanner::Service::new(config, &context).await?.run(context).await
         }),
     }
 }
