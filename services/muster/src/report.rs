@@ -28,7 +28,9 @@ pub fn render(data: &ReportData) -> String {
     page.raw("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     // Whatever slipped through the escaping could still neither load nor run anything.
-    page.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
+    page.raw(
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n",
+    );
     page.raw("<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
     page.text(&data.title);
     page.raw("</title>\n<style>\n");

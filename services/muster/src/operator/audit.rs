@@ -84,9 +84,9 @@ pub(super) async fn run(command: AuditCommand, client: &Client, output: &mut Out
             Ok(Exit::Ok)
         }
         AuditCommand::Show { id, check } => {
-            let draw = get(id.to_vec(), 0, client).await.map_err(|status| {
-                failure::of_status("show the draw", client.address(), &status)
-            })?;
+            let draw = get(id.to_vec(), 0, client)
+                .await
+                .map_err(|status| failure::of_status("show the draw", client.address(), &status))?;
             show(&draw, output)?;
             if check { verify(&draw, output) } else { Ok(Exit::Ok) }
         }
@@ -184,7 +184,10 @@ fn verify(draw: &Draw, output: &mut Output) -> Result<Exit, Failure> {
         Ok(Exit::Negative)
     };
     if draw.method != muster_draw::METHOD {
-        return no(output, format!("its method {:?} is not {:?}, the one known here", draw.method, muster_draw::METHOD));
+        return no(
+            output,
+            format!("its method {:?} is not {:?}, the one known here", draw.method, muster_draw::METHOD),
+        );
     }
     let Ok(seed) = <[u8; 32]>::try_from(draw.seed.as_slice()) else {
         return no(output, format!("its seed has {} bytes, not 32", draw.seed.len()));

@@ -29,22 +29,22 @@ pub struct Addresses {
 #[command(next_help_heading = "Connection")]
 pub struct ConnectArgs {
     /// Where the gateway is [default: what the data directory says, else http://127.0.0.1:7420]
-    #[arg(long, global = true, env = "MUSTER_ADDRESS", value_name = "URL")]
+    #[arg(long, global = true, env = "MUSTER_ADDRESS", hide_env_values = true, value_name = "URL")]
     pub address: Option<String>,
     /// Data directory of a running stack, which tells the address [default: .muster/demo, .muster/data]
-    #[arg(long, global = true, env = "MUSTER_DATA", value_name = "DIR")]
+    #[arg(long, global = true, env = "MUSTER_DATA", hide_env_values = true, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// File with a bearer token
-    #[arg(long, global = true, env = "MUSTER_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "MUSTER_TOKEN_FILE", hide_env_values = true, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// PEM: the authority of the gateway's certificate [default: those of the system]
-    #[arg(long, global = true, env = "MUSTER_CA", value_name = "FILE")]
+    #[arg(long, global = true, env = "MUSTER_CA", hide_env_values = true, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// PEM: the certificate to show
-    #[arg(long, global = true, env = "MUSTER_CERT", value_name = "FILE", requires = "key")]
+    #[arg(long, global = true, env = "MUSTER_CERT", hide_env_values = true, value_name = "FILE", requires = "key")]
     pub cert: Option<PathBuf>,
     /// PEM: the key of --cert
-    #[arg(long, global = true, env = "MUSTER_KEY", value_name = "FILE", requires = "cert")]
+    #[arg(long, global = true, env = "MUSTER_KEY", hide_env_values = true, value_name = "FILE", requires = "cert")]
     pub key: Option<PathBuf>,
     /// How long a call may take
     #[arg(long, global = true, value_name = "SPAN", value_parser = names::span, default_value = "30s")]

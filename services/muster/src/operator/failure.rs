@@ -187,7 +187,12 @@ mod tests {
             status(Code::NotFound, "MUS-3001", "no host \"10.0.0.1\"", |details| {
                 details.set_resource_info("host", "10.0.0.1", "", "");
             }),
-            status(Code::FailedPrecondition, "MUS-3002", "\"10.0.0.1\" is more than one host: a/10.0.0.1, b/10.0.0.1", |_| {}),
+            status(
+                Code::FailedPrecondition,
+                "MUS-3002",
+                "\"10.0.0.1\" is more than one host: a/10.0.0.1, b/10.0.0.1",
+                |_| {},
+            ),
             status(Code::Unavailable, "MUS-6003", "the bus does not answer", |details| {
                 details.set_retry_info(Some(Duration::from_secs(2)));
             }),

@@ -4,9 +4,7 @@ use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use muster_bus::convert::time::to_proto;
 use muster_kit::{Exit, Failure};
-use muster_proto::v1::{
-    Disposition, GetFindingRequest, ListFindingsRequest, ListedFinding, SetDispositionRequest,
-};
+use muster_proto::v1::{Disposition, GetFindingRequest, ListFindingsRequest, ListedFinding, SetDispositionRequest};
 
 use super::client::Client;
 use super::columns::{EVIDENCE, FINDING, MUTATION};
@@ -157,11 +155,7 @@ pub(super) async fn run(command: FindingCommand, client: &Client, output: &mut O
 }
 
 /// Sets a disposition, and says where its effect is seen.
-pub(super) async fn set(
-    request: SetDispositionRequest,
-    client: &Client,
-    output: &mut Output,
-) -> Result<Exit, Failure> {
+pub(super) async fn set(request: SetDispositionRequest, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
     let finding = hex::encode(&request.finding_id);
     let answer = client.findings().set_disposition(client.request(request)).await;
     let answer = client.answer("set the disposition", answer)?;
@@ -181,9 +175,9 @@ async fn list(
     let filter = which.filter(&args.filter);
     let at_least = args.at_least_sequence;
     listing::print(args, &FINDING, output, async |size, token| {
-        page(client, &filter, size, token, at_least, as_of).await.map(|(findings, next)| {
-            (findings.iter().map(|finding| datum("ListedFinding", finding)).collect(), next)
-        })
+        page(client, &filter, size, token, at_least, as_of)
+            .await
+            .map(|(findings, next)| (findings.iter().map(|finding| datum("ListedFinding", finding)).collect(), next))
     })
     .await?;
     Ok(Exit::Ok)

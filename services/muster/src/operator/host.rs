@@ -112,11 +112,7 @@ async fn list(args: &ListArgs, sites: &[String], client: &Client, output: &mut O
 }
 
 /// A host by its name; where an address is of several sites, the failure lists them.
-pub(super) async fn get(
-    host: &HostName,
-    at_least_sequence: u64,
-    client: &Client,
-) -> Result<GetHostResponse, Failure> {
+pub(super) async fn get(host: &HostName, at_least_sequence: u64, client: &Client) -> Result<GetHostResponse, Failure> {
     let request = GetHostRequest { key: Some(host.key()), at_least_sequence };
     let answer = client.hosts().get_host(client.request(request)).await;
     client.answer(&format!("show host {host}"), answer)

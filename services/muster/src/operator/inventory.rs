@@ -8,9 +8,7 @@ use muster_bus::convert::inventory::asset_to_proto;
 use muster_estate::inventory::{Import, import, read_csv};
 use muster_kit::{Exit, Failure};
 use muster_proto::v1::import_inventory_request::{Header, Part};
-use muster_proto::v1::{
-    ImportInventoryRequest, ImportInventoryResponse, InventoryChunk, ListAssetsRequest,
-};
+use muster_proto::v1::{ImportInventoryRequest, ImportInventoryResponse, InventoryChunk, ListAssetsRequest};
 use tonic::Status;
 
 use super::client::Client;
@@ -134,10 +132,7 @@ async fn run_import(args: &ImportArgs, client: &Client, output: &mut Output) -> 
     }
 }
 
-fn done(
-    client: &Client,
-    answer: Result<ImportInventoryResponse, Status>,
-) -> Result<ImportInventoryResponse, Failure> {
+fn done(client: &Client, answer: Result<ImportInventoryResponse, Status>) -> Result<ImportInventoryResponse, Failure> {
     answer.map_err(|status| failure::of_status("import the inventory", client.address(), &status))
 }
 
@@ -163,10 +158,7 @@ fn vanishing(difference: &ImportInventoryResponse) -> String {
     let keys: Vec<&str> = difference.examples.iter().filter_map(|line| line.strip_prefix("- ")).collect();
     let examples =
         if keys.is_empty() { String::new() } else { format!(" (for example {})", visible(&keys.join(", "))) };
-    format!(
-        "{} of {stood} assets would vanish, more than a tenth{examples}; is the file complete?",
-        difference.removed
-    )
+    format!("{} of {stood} assets would vanish, more than a tenth{examples}; is the file complete?", difference.removed)
 }
 
 /// Sends an import: its header, then its chunks as fast as the gateway takes them.

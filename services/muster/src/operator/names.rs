@@ -72,9 +72,9 @@ pub(super) fn finding(text: &str) -> Result<FindingName, String> {
     if let Ok(id) = text.parse() {
         return Ok(FindingName::Id(id));
     }
-    host(text).map(FindingName::Of).map_err(|_| {
-        format!("{text:?} is no finding; write its id of 32 digits, or SITE/ADDRESS of its host")
-    })
+    host(text)
+        .map(FindingName::Of)
+        .map_err(|_| format!("{text:?} is no finding; write its id of 32 digits, or SITE/ADDRESS of its host"))
 }
 
 /// What a sweep looks at: a site, or a part of one.

@@ -31,6 +31,7 @@ pub enum Format {
 
 /// How the output shall look.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// Form of the output
     #[arg(short = 'o', long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORM")]

@@ -50,7 +50,8 @@ pub(super) async fn run(args: PageArgs, client: &Client, output: &mut Output) ->
                 serde_json::to_string_pretty(&data)? + "\n"
             }
             super::Format::Csv => {
-                let text = "failed to write the report as CSV: it is no table; use -o json, or muster site summary -o csv";
+                let text =
+                    "failed to write the report as CSV: it is no table; use -o json, or muster site summary -o csv";
                 return Err(Failure::message(Exit::Usage, text));
             }
         };
@@ -139,7 +140,8 @@ async fn worst(client: &Client, at_least_sequence: u64) -> Result<Vec<FindingIte
     let open = "state = \"open\"";
     let (found, _) = finding::page(client, open, FINDINGS_LOOKED_AT, String::new(), at_least_sequence, None).await?;
     let mut findings: Vec<FindingItem> = found.iter().map(FindingItem::from).collect();
-    findings.sort_by(|a, b| (rank(a), &a.site, &a.address, &a.subject).cmp(&(rank(b), &b.site, &b.address, &b.subject)));
+    findings
+        .sort_by(|a, b| (rank(a), &a.site, &a.address, &a.subject).cmp(&(rank(b), &b.site, &b.address, &b.subject)));
     findings.truncate(FINDINGS);
     Ok(findings)
 }

@@ -8,9 +8,7 @@ use muster_bus::convert::network::{block_to_proto, ports_to_proto};
 use muster_estate::words::parse_block;
 use muster_ids::{RequestId, SweepId};
 use muster_kit::{Exit, Failure};
-use muster_proto::v1::{
-    GetSweepRequest, ListSweepsRequest, ListSweepsResponse, PortRange, RequestSweepRequest, Sweep,
-};
+use muster_proto::v1::{GetSweepRequest, ListSweepsRequest, ListSweepsResponse, PortRange, RequestSweepRequest, Sweep};
 use tokio::time::{Instant, sleep};
 
 use super::client::Client;
@@ -133,9 +131,9 @@ pub(super) async fn run(command: SweepCommand, client: &Client, output: &mut Out
             Ok(Exit::Ok)
         }
         SweepCommand::Show { id } => {
-            let sweep = get(id.to_vec(), 0, client).await.map_err(|status| {
-                failure::of_status("show the sweep", client.address(), &status)
-            })?;
+            let sweep = get(id.to_vec(), 0, client)
+                .await
+                .map_err(|status| failure::of_status("show the sweep", client.address(), &status))?;
             output.one(&SWEEP, &datum("Sweep", &sweep))?;
             output.line(&missed(&sweep))?;
             Ok(Exit::Ok)

@@ -2,9 +2,7 @@
 
 use muster_proto::v1;
 
-use super::data::{
-    Audit, Coverage, DrawnHost, EvidenceItem, FindingItem, Ledger, SiteFigures, TableCount,
-};
+use super::data::{Audit, Coverage, DrawnHost, EvidenceItem, FindingItem, Ledger, SiteFigures, TableCount};
 use crate::operator::{address, instant, proto_word};
 
 impl From<&v1::Coverage> for Coverage {

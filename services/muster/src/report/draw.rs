@@ -14,7 +14,9 @@ pub(super) struct Part<'a>(pub(super) &'a str, pub(super) u64, pub(super) &'a st
 pub(super) fn bar(page: &mut Html, parts: &[Part<'_>]) {
     let total: u64 = parts.iter().map(|Part(_, size, _)| size).sum();
     let label: Vec<String> = parts.iter().map(|Part(_, size, what)| format!("{size} {what}")).collect();
-    page.raw(&format!("<svg class=\"bar\" viewBox=\"0 0 {WIDTH} 14\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\""));
+    page.raw(&format!(
+        "<svg class=\"bar\" viewBox=\"0 0 {WIDTH} 14\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\""
+    ));
     page.text(&label.join(", "));
     page.raw("\"><rect class=\"none\" width=\"400\" height=\"14\"/>");
     let mut left = 0;

@@ -47,12 +47,15 @@ pub(super) fn sites(page: &mut Html, data: &ReportData) {
         page.raw("<td class=\"picture\">");
         let unmanaged = site.known.saturating_sub(site.managed);
         let other = site.hosts_seen.saturating_sub(site.known + site.rogue);
-        bar(page, &[
-            Part("good", site.managed, "managed"),
-            Part("open", unmanaged, "known, not managed"),
-            Part("bad", site.rogue, "rogue"),
-            Part("rest", other, "not judged yet"),
-        ]);
+        bar(
+            page,
+            &[
+                Part("good", site.managed, "managed"),
+                Part("open", unmanaged, "known, not managed"),
+                Part("bad", site.rogue, "rogue"),
+                Part("rest", other, "not judged yet"),
+            ],
+        );
         page.raw("</td>");
         for (value, class) in [
             (site.hosts_seen, ""),
@@ -69,11 +72,8 @@ pub(super) fn sites(page: &mut Html, data: &ReportData) {
         }
         page.raw("</tr>\n");
     }
-    page.raw("</tbody></table></div>\n<p class=\"key\">");
-    for (class, what) in [("good", "managed"), ("open", "known, not managed"), ("bad", "rogue")] {
-        page.raw(&format!("<span><i class=\"{class}\"></i>{what}</span>"));
-    }
-    page.raw("</p>\n");
+    page.raw("</tbody></table></div>\n");
+    key(page, &[("good", "managed"), ("open", "known, not managed"), ("bad", "rogue"), ("rest", "not judged yet")]);
     for site in data.sites.iter().filter(|site| !site.note.is_empty()) {
         page.raw("<p class=\"note\">");
         page.element("b", "", &site.site);
@@ -83,8 +83,18 @@ pub(super) fn sites(page: &mut Html, data: &ReportData) {
     page.raw("</section>\n");
 }
 
+/// What the colours of a bar mean.
+fn key(page: &mut Html, entries: &[(&str, &str)]) {
+    page.raw("<p class=\"key\">");
+    for (class, what) in entries {
+        page.raw(&format!("<span><i class=\"{class}\"></i>{what}</span>"));
+    }
+    page.raw("</p>\n");
+}
+
 pub(super) fn coverage(page: &mut Html, data: &ReportData) {
     page.raw("<section>\n<h2>What the sweeps saw, and what they may have missed</h2>\n");
+    key(page, &[("good", "open"), ("closed", "closed"), ("open", "silent"), ("bad", "not looked at")]);
     for site in &data.sites {
         page.raw("<div class=\"row\">");
         page.element("h3", "", &site.site);
@@ -100,12 +110,15 @@ pub(super) fn coverage(page: &mut Html, data: &ReportData) {
 fn one_coverage(page: &mut Html, coverage: &Coverage) {
     let answered = share(coverage.answered(), coverage.planned);
     page.element("p", if coverage.void { "share bad" } else { "share" }, &format!("{answered} answered"));
-    bar(page, &[
-        Part("good", coverage.open, "open"),
-        Part("closed", coverage.closed, "closed"),
-        Part("open", coverage.silent, "silent"),
-        Part("bad", coverage.skipped + coverage.lost, "not looked at"),
-    ]);
+    bar(
+        page,
+        &[
+            Part("good", coverage.open, "open"),
+            Part("closed", coverage.closed, "closed"),
+            Part("open", coverage.silent, "silent"),
+            Part("bad", coverage.skipped + coverage.lost, "not looked at"),
+        ],
+    );
     page.element("p", "", &coverage.in_words());
 }
 
@@ -131,10 +144,10 @@ fn one_finding(page: &mut Html, finding: &FindingItem) {
     page.raw("</span> <code>");
     page.text(&format!("{}/{}", finding.site, finding.address));
     page.raw("</code> ");
-    page.text(if finding.title.is_empty() { &finding.subject } else { &finding.title });
+    page.text(&finding.title);
     page.raw("</h3>\n<p class=\"meta\">");
     let owner = if finding.owner.is_empty() { "no owner" } else { &finding.owner };
-    page.text(&format!("{} · {} · {owner} · since {}", finding.subject, finding.state, finding.first_seen));
+    page.text(&format!("subject {} · {} · {owner} · since {}", finding.subject, finding.state, finding.first_seen));
     page.raw("</p>\n");
     if !finding.evidence.is_empty() {
         page.raw("<table class=\"evidence\"><tbody>");
@@ -156,15 +169,20 @@ pub(super) fn silent(page: &mut Html, data: &ReportData) {
     if data.silent.is_empty() {
         return;
     }
-    page.raw("<section>\n<h2>Silent assets: unknown, not absent</h2>\n<p>They stand in the inventory and no sweep saw ");
-    page.raw("them. That proves nothing: a machine may be off, moved, or behind a filter. An observation, or a record ");
+    page.raw(
+        "<section>\n<h2>Silent assets: unknown, not absent</h2>\n<p>They stand in the inventory and no sweep saw ",
+    );
+    page.raw(
+        "them. That proves nothing: a machine may be off, moved, or behind a filter. An observation, or a record ",
+    );
     page.raw("that it was taken out of service, would decide it.</p>\n<div class=\"scroll\"><table><thead><tr>");
     for name in ["where", "asset", "name", "owner", "last seen", "verdict"] {
         page.element("th", "", name);
     }
     page.raw("</tr></thead><tbody>\n");
     for asset in &data.silent {
-        let place = if asset.address.is_empty() { asset.site.clone() } else { format!("{}/{}", asset.site, asset.address) };
+        let place =
+            if asset.address.is_empty() { asset.site.clone() } else { format!("{}/{}", asset.site, asset.address) };
         page.raw("<tr><td><code>");
         page.text(&place);
         page.raw("</code></td>");
@@ -182,7 +200,7 @@ pub(super) fn audit(page: &mut Html, data: &ReportData) {
     let Some(audit) = &data.audit else { return };
     page.raw("<section>\n<h2>Random audit</h2>\n");
     let text = format!(
-        "{} of {} hosts were drawn across {}. Whoever runs them could not know it beforehand.",
+        "{} of {} hosts were drawn by lot across {}.",
         audit.items.len(),
         grouped(audit.frame_size),
         if audit.sites.is_empty() { "all sites".to_owned() } else { audit.sites.join(", ") }
@@ -203,7 +221,9 @@ pub(super) fn audit(page: &mut Html, data: &ReportData) {
 
 fn repeat(page: &mut Html, audit: &Audit) {
     page.raw("<details open><summary>How to repeat the draw</summary>\n<p>Each host of the frame gets a ticket, a ");
-    page.raw("SHA-256 over the seed and its name; the lowest are drawn. The same seed and the same frame give the same ");
+    page.raw(
+        "SHA-256 over the seed and its name; the lowest are drawn. The same seed and the same frame give the same ",
+    );
     page.raw("hosts, whoever computes it.</p>\n<dl>");
     for (name, value) in [
         ("method", &audit.method),

@@ -70,10 +70,13 @@ fn sample() -> ReportData {
         version: "0.1.0".to_owned(),
         sites: sites(),
         findings: vec![
-            finding("127.20.0.7", "known", "rogue", "", vec![
-                fact("inventory.asset", "none", "inventory:3"),
-                fact("service.tcp/8080", "open", sweep),
-            ]),
+            finding(
+                "127.20.0.7",
+                "known",
+                "rogue",
+                "",
+                vec![fact("inventory.asset", "none", "inventory:3"), fact("service.tcp/8080", "open", sweep)],
+            ),
             finding(
                 "127.20.0.21",
                 "approved-service:tcp/2121",

@@ -13,7 +13,8 @@ const ID: &str = "0123456789abcdef0123456789abcdef";
 
 #[tokio::test]
 async fn a_list_joins_its_conditions() {
-    let line = ["finding", "list", "-s", "dublin", "-s", "redmond", "--reason", "rogue", "-f", "owner = \"x\" OR title:y"];
+    let line =
+        ["finding", "list", "-s", "dublin", "-s", "redmond", "--reason", "rogue", "-f", "owner = \"x\" OR title:y"];
     let ran = run(Canned::default(), &line).await;
     let wanted = r#"(site = \"dublin\" OR site = \"redmond\") AND state = \"open\" AND reason = \"rogue\" AND (owner = \"x\" OR title:y)"#;
     assert!(ran.asked[0].contains(wanted), "{}", ran.asked[0]);
@@ -36,7 +37,8 @@ async fn a_host_with_several_findings_asks_which() {
 #[tokio::test]
 async fn a_host_with_one_finding_is_enough_to_name_it() {
     let findings = vec![samples::finding(7, "known", "rogue", "")];
-    let line = ["finding", "dispose", "127.20.0.7", "--as", "accepted", "--until", "2027-01-01T00:00:00Z", "--reason", "x"];
+    let line =
+        ["finding", "dispose", "127.20.0.7", "--as", "accepted", "--until", "2027-01-01T00:00:00Z", "--reason", "x"];
     let ran = run(Canned { findings, ..Canned::default() }, &line).await;
     assert_eq!(ran.exit, 0, "{}", ran.talk);
     let id = FindingId::of(samples::host_id(7), "known").to_vec();
@@ -67,7 +69,8 @@ async fn a_known_host_is_not_adopted_again() {
 async fn a_sweep_is_waited_for() {
     let not_yet = || Err(refusal(Code::NotFound, "MUS-3001", "no sweep"));
     let sweeps = VecDeque::from([not_yet(), Ok(samples::sweep(false, false)), Ok(samples::sweep(true, false))]);
-    let line = ["sweep", "start", "dublin/127.20.0.0/28", "--ports", "tcp/22,tcp/8000-8100", "--wait", "--request-id", ID];
+    let line =
+        ["sweep", "start", "dublin/127.20.0.0/28", "--ports", "tcp/22,tcp/8000-8100", "--wait", "--request-id", ID];
     let ran = run(Canned { sweeps, ..Canned::default() }, &line).await;
     assert_eq!(ran.asked.len(), 4, "one request, three looks");
     insta::assert_snapshot!(format!("{}\n{}", ran.asked[0], ran.golden()));
@@ -121,7 +124,8 @@ fn estate(text: &str) -> (tempfile::TempDir, String) {
     (folder, path)
 }
 
-const DUBLIN: &str = "site: dublin\nrealm: corp\ntime_zone: Europe/Dublin\nranges:\n  - block: 127.20.0.0/24\n    kind: static\n";
+const DUBLIN: &str =
+    "site: dublin\nrealm: corp\ntime_zone: Europe/Dublin\nranges:\n  - block: 127.20.0.0/24\n    kind: static\n";
 
 #[tokio::test]
 async fn an_estate_is_compared_then_applied() {

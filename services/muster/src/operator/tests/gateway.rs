@@ -212,7 +212,8 @@ impl AuditService for Fake {
 
     async fn list_audits(&self, request: Request<ListSweepsRequest>) -> Answer<ListSweepsResponse> {
         self.take(request);
-        let sweep = Sweep { kind: SweepKind::Audit.into(), draw_id: samples::draw().draw_id, ..samples::sweep(true, false) };
+        let sweep =
+            Sweep { kind: SweepKind::Audit.into(), draw_id: samples::draw().draw_id, ..samples::sweep(true, false) };
         ok(ListSweepsResponse { sweeps: vec![sweep], next_page_token: String::new() })
     }
 }

@@ -62,7 +62,12 @@ pub(super) fn finding(last: u8, subject: &str, reason: &str, title: &str) -> Lis
 pub(super) fn findings() -> Vec<ListedFinding> {
     vec![
         finding(7, "known", "rogue", ""),
-        finding(9, "approved-service:tcp/8021", "unapproved-service", "=cmd()\u{1b}[2J <b>Microsoft-IIS/5.0</b>, \"ftp\""),
+        finding(
+            9,
+            "approved-service:tcp/8021",
+            "unapproved-service",
+            "=cmd()\u{1b}[2J <b>Microsoft-IIS/5.0</b>, \"ftp\"",
+        ),
     ]
 }
 
