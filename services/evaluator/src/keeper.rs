@@ -34,7 +34,7 @@ impl Keeper {
         let mut retry = RETRY_FIRST;
         while !self.shutdown.is_requested() {
             let since = Instant::now();
-            match self.act(&site).await {
+            match Box::pin(self.act(&site)).await {
                 Ok(()) => return,
                 Err(error @ (EvaluatorError::Leadership(_) | EvaluatorError::Overtaken { .. })) => {
                     tracing::warn!(site = %site, %error, "standing by");
@@ -51,11 +51,11 @@ impl Keeper {
     async fn act(&self, site: &SiteName) -> Result<(), EvaluatorError> {
         let role = format!("evaluator.{site}");
         let leaders = self.origin.bus.kv(Bucket::Leaders).await?;
-        let acquired = self.shutdown.or(Leadership::acquire(leaders, &role, &self.instance)).await;
+        let acquired = self.shutdown.or(Box::pin(Leadership::acquire(leaders, &role, &self.instance))).await;
         let mut leadership = acquired.ok_or(EvaluatorError::Stopping)??;
         let result = tokio::select! {
-            lost = leadership.lost() => Err(EvaluatorError::from(lost)),
-            result = self.hold(site) => result,
+            lost = Box::pin(leadership.lost()) => Err(EvaluatorError::from(lost)),
+            result = Box::pin(self.hold(site)) => result,
         };
         if !matches!(result, Err(EvaluatorError::Leadership(_))) {
             leadership.resign().await;
@@ -67,7 +67,7 @@ impl Keeper {
     async fn hold(&self, site: &SiteName) -> Result<(), EvaluatorError> {
         let restore = async {
             let _permit = self.restores.acquire().await.map_err(|_| EvaluatorError::Stopping)?;
-            self.origin.restore(site).await
+            Box::pin(self.origin.restore(site)).await
         };
         let ready = self.shutdown.or(restore).await.ok_or(EvaluatorError::Stopping)??;
         let (over, ended) = oneshot::channel();

@@ -16,6 +16,7 @@
 //! No two of these can wait for each other: each waits for a position that reading alone reaches, and reading never
 //! waits. A position counts as considered when nothing before it is held back.
 
+mod held;
 mod leases;
 
 use std::collections::VecDeque;
@@ -27,6 +28,8 @@ use muster_ids::{ImportId, OrderId, SweepId};
 use muster_proto::v1::{self, Envelope, envelope::Body};
 use muster_verdict::{Changes, Closed, Input, InventoryDelta, InventoryImport, Observations, SiteState};
 
+pub(crate) use held::Import;
+use held::{HeldEnd, HeldSlice};
 pub(crate) use leases::{Leases, SliceBits};
 
 use crate::convert::{inputs, to_millis};
@@ -37,36 +40,6 @@ use crate::telemetry::Skipped;
 const REFUSALS_MAX: usize = 4_096;
 /// Imports whose first chunk is remembered: as many as a site has under way at once, and some that were given up.
 const IMPORTS_MAX: usize = 16;
-
-/// A sweep's end that waits.
-#[derive(Debug)]
-struct HeldEnd {
-    sequence: u64,
-    finished: v1::SweepFinished,
-    /// Position of EVENTS that it waits for; `None` until that was asked.
-    until: Option<u64>,
-}
-
-/// Bits of a slice that wait.
-#[derive(Debug)]
-struct HeldSlice {
-    sequence: u64,
-    order: OrderId,
-    bits: SliceBits,
-    /// Position of PLANS that they wait for; `None` until that was asked.
-    until: Option<u64>,
-}
-
-/// An import whose chunks have to be fetched.
-#[derive(Debug, Clone)]
-pub(crate) struct Import {
-    pub(crate) id: ImportId,
-    pub(crate) manifest: v1::InventoryManifest,
-    /// Where the manifest stands in EVENTS.
-    pub(crate) sequence: u64,
-    /// Where its first chunk stands, if that was read.
-    pub(crate) first_chunk: Option<u64>,
-}
 
 /// What an input leads to outside the partition.
 #[derive(Debug)]

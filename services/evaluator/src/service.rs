@@ -71,7 +71,7 @@ impl Service {
             judging.run(arrivals).await;
             Ok::<_, EvaluatorError>(())
         });
-        tasks.spawn_once("sites", OnError::ShutDown, async move { keep_sites(keeper, wanted).await });
+        tasks.spawn_once("sites", OnError::ShutDown, Box::pin(keep_sites(keeper, wanted)));
         context.readiness.condition("evaluator").met();
         tasks.finish().await?;
         bus.close().await;
@@ -85,8 +85,8 @@ async fn keep_sites(keeper: Keeper, wanted: BTreeSet<String>) -> Result<(), toki
     let mut keepers = JoinSet::new();
     let mut known = BTreeSet::new();
     while !keeper.shutdown.is_requested() {
-        let mut watching = std::pin::pin!(keeper.shutdown.or(watch(&keeper, &wanted, &mut known, &mut keepers)));
-        if let Some(Err(error)) = (&mut watching).await {
+        let watching = Box::pin(watch(&keeper, &wanted, &mut known, &mut keepers));
+        if let Some(Err(error)) = keeper.shutdown.or(watching).await {
             tracing::warn!(%error, "watching the estate again");
             keeper.shutdown.or(tokio::time::sleep(RETRY)).await;
         }

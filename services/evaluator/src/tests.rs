@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod crashes;
+mod measure;
 mod outcome;
 mod pipeline;
 mod restarts;

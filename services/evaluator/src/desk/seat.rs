@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use muster_bus::SiteName;
 use muster_proto::v1::VerdictBatch;
 use tokio::sync::oneshot;
 
@@ -35,7 +34,7 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(epoch: u64, _site: &SiteName, ready: Ready, over: oneshot::Sender<End>) -> Self {
+    pub(super) fn new(epoch: u64, ready: Ready, over: oneshot::Sender<End>) -> Self {
         let Ready { partition, last } = ready;
         let passed = partition.read();
         Self {

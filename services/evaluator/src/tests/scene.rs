@@ -63,6 +63,11 @@ fn document(revision: u64) -> Site {
     }
 }
 
+/// The site's document as a message.
+pub(super) fn site_document(revision: u64) -> v1::EstateDocument {
+    site_to_proto(&document(revision))
+}
+
 fn asset(last: u8, owner: &str) -> Asset {
     Asset {
         key: format!("a-{last}"),
@@ -238,7 +243,7 @@ pub(super) const FOURTH: Sweep = Sweep { number: 4, at: 400, open: &[(2, 80), (4
 /// The site's document and inventory.
 pub(super) async fn declare(world: &World) {
     let name = site();
-    let document = site_to_proto(&document(1));
+    let document = site_document(1);
     let kv = world.bus.kv(Bucket::Estate).await.unwrap();
     kv.put(name.as_str(), document.encode_to_vec().into()).await.unwrap();
     world.publish(&Subject::estate(&name), second(0), name.as_str(), Body::Estate(document)).await;
