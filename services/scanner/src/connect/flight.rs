@@ -169,11 +169,11 @@ impl Flight {
         match attempt {
             Attempt::Pending => self.watch(at, Busy { unit, since }),
             Attempt::Later => {
-                self.pool.release(at);
+                self.pool.release(at, &unit, attempt);
                 self.retry(task)
             }
             Attempt::Open | Attempt::Closed | Attempt::Silent | Attempt::Skipped(_) => {
-                self.pool.release(at);
+                self.pool.release(at, &unit, attempt);
                 self.decide_attempt(&unit, attempt, since)
             }
         }
@@ -225,7 +225,7 @@ impl Flight {
         if attempt == Attempt::Pending {
             return Ok(());
         }
-        self.pool.release(at);
+        self.pool.release(at, &unit, attempt);
         self.decide_attempt(&unit, attempt, since)
     }
 
@@ -244,7 +244,7 @@ impl Flight {
             let Some(busy) = self.pool.still(due.of) else { continue };
             self.look_at(due.of.slot)?;
             if self.pool.still(due.of).is_some() {
-                self.pool.release(due.of.slot);
+                self.pool.release(due.of.slot, &busy.unit, Attempt::Silent);
                 self.decide(&busy.unit, Fate::Silent)?;
             }
         }

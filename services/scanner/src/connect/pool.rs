@@ -6,7 +6,7 @@ use std::time::Instant;
 use muster_sweep::Unit;
 use rustix::event::epoll;
 
-use super::socket::{Socket, is_shortage};
+use super::socket::{Attempt, Socket, is_shortage};
 
 /// What a socket is on its way to.
 #[derive(Debug, Clone, Copy)]
@@ -106,15 +106,15 @@ impl Pool {
         Ok(Use { slot: at, turn: slot.turn })
     }
 
-    /// Makes a socket as new: what it was doing is taken back.
-    pub(super) fn release(&mut self, at: usize) {
+    /// Makes a socket as new. A connection that came about is closed, as whoever hangs up does: taking it back would
+    /// reset it, and there are servers that fall over a connection that is gone before they have looked at it.
+    pub(super) fn release(&mut self, at: usize, unit: &Unit, attempt: Attempt) {
         let Some(slot) = self.slots.get_mut(at) else { return };
-        let unit = slot.busy.take().map(|busy| busy.unit.address);
+        slot.busy = None;
         slot.turn = slot.turn.wrapping_add(1);
-        if slot.socket.take_back().is_err() {
-            // Never seen. A new socket is as good; where there is none the old one's next unit fails and says so.
-            let address = unit.unwrap_or(std::net::IpAddr::from([127, 0, 0, 1]));
-            if let Ok(socket) = Socket::for_address(address) {
+        if attempt == Attempt::Open || slot.socket.take_back().is_err() {
+            // Where there is no new socket the old one's next unit fails and says so.
+            if let Ok(socket) = Socket::for_address(unit.address) {
                 slot.socket = socket;
                 slot.watched = false;
             }
