@@ -12,8 +12,9 @@ use crate::error::BusError;
 use crate::subject::{SiteName, Subject};
 use crate::tail::Received;
 
-/// An order not worked on for so long goes to another scanner. The holder says every third of it that it goes on.
-const ACK_WAIT: Duration = Duration::from_secs(30);
+/// An order not worked on for so long goes to another scanner. The holder says every third of it that it goes on. Short,
+/// since a scanner that is thought dead too early does no harm: whatever it publishes later is refused.
+const ACK_WAIT: Duration = Duration::from_secs(6);
 /// Orders of a site that scanners may hold at once; each is at most 65,536 units.
 const HELD_MAX: i64 = 64;
 /// In flight at most: what the work queue of a site may hold is bounded by bytes, this bounds one listing.
@@ -128,7 +129,7 @@ impl OrderDelivery {
 }
 
 /// How often a holder says that it goes on.
-pub const PROGRESS_EVERY: Duration = Duration::from_secs(10);
+pub const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
 /// An order that has no outcome yet.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -94,6 +94,7 @@ impl Role {
                 read(&mut publish, Stream::Plans);
                 last(&mut publish, Stream::Plans, ">");
                 last(&mut publish, Stream::Events, ">");
+                get(&mut publish, Stream::Events);
                 get(&mut publish, Stream::Orders);
                 bucket_read(&mut publish, Bucket::Estate, ">");
                 bucket_write(&mut publish, Bucket::Positions, "scheduler.>");

@@ -13,8 +13,8 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use muster_bus::Bus;
 use muster_estate::model::{
-    AliveBy, Approval, Asset, Exposure, PortRange, Range, RangeKind, ScanPolicy, Schedule, ScheduleKind,
-    Site, Transport, Zone, ZoneClass,
+    AliveBy, Approval, Asset, Exposure, PortRange, Range, RangeKind, ScanPolicy, Schedule, ScheduleKind, Site,
+    Transport, Zone, ZoneClass,
 };
 use muster_estate::{defaults, scope};
 use muster_kit::{Exit, Failure, OrExit as _, Shutdown};
@@ -31,13 +31,15 @@ const MARK: &str = "this-is-a-muster-try";
 const ADDRESSES_MAX: u64 = 1 << 14;
 /// Ports on which servers are usually found.
 const PORTS: &[u16] = &[
-    21, 22, 23, 25, 53, 80, 81, 110, 111, 135, 139, 143, 389, 443, 445, 465, 587, 636, 993, 995, 1433, 1521, 2049, 3306,
-    3389, 5060, 5432, 5900, 5985, 5986, 6379, 8000, 8008, 8080, 8081, 8443, 8888, 9090, 9200, 27017,
+    21, 22, 23, 25, 53, 80, 81, 110, 111, 135, 139, 143, 389, 443, 445, 465, 587, 636, 993, 995, 1433, 1521, 2049,
+    3306, 3389, 5060, 5432, 5900, 5985, 5986, 6379, 8000, 8008, 8080, 8081, 8443, 8888, 9090, 9200, 27017,
 ];
 
 /// Arguments of `muster try`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:\n  muster try 192.0.2.0/24\n  muster try 192.0.2.0/24 --inventory inventory.csv\n\nOnly networks that you may scan. It sends TCP connections to 40 common ports, at most 1,000 packets a second and 40\nto one host.")]
+#[command(
+    after_help = "Examples:\n  muster try 192.0.2.0/24\n  muster try 192.0.2.0/24 --inventory inventory.csv\n\nOnly networks that you may scan. It sends TCP connections to 40 common ports, at most 1,000 packets a second and 40\nto one host."
+)]
 pub struct TryArgs {
     /// Addresses to look at
     #[arg(value_name = "CIDR")]

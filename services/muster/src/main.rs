@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+use muster::attempt::{self, TryArgs};
+use muster::demo::{self, DemoArgs};
 use muster::operator::{self, CompletionArgs, ConnectArgs, OperatorCommand, Output, OutputArgs};
 use muster::process::{self, AdminCommand, HealthArgs, ProvisionArgs, ServeArgs, UpArgs};
 use muster_kit::{Exit, Failure};
@@ -22,6 +24,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Shows the main job on real input, on this machine, in under a minute
+    Demo(DemoArgs),
+    /// Looks once at a network of yours, read-only and at safe rates
+    Try(TryArgs),
     /// Runs the whole stack on this machine
     Up(UpArgs),
     /// Runs one service
@@ -57,6 +63,8 @@ fn main() -> ExitCode {
     let result = match command {
         Command::Serve(args) => return process::serve(&args),
         Command::Engine { arguments } => process::run_engine(&arguments).map(|()| Exit::Ok),
+        Command::Demo(args) => block_on(demo::demo(&args, connect.data, output.output)).map(|()| Exit::Ok),
+        Command::Try(args) => block_on(attempt::attempt(&args, connect.data)).map(|()| Exit::Ok),
         Command::Up(args) => block_on(process::up(&args)).map(|()| Exit::Ok),
         Command::Provision(args) => block_on(process::provision(&args)).map(|done| {
             for line in done {

@@ -21,7 +21,7 @@ pub use health::{HealthArgs, health};
 pub use provision::{ProvisionArgs, provision};
 pub use serve::{ConfigArgs, ServeArgs, ServiceName, serve};
 pub use settle::settled;
-pub use stack::{Stack, StackOptions};
+pub use stack::{Otherwise, Stack, StackOptions};
 pub use up::{UpArgs, UpConfig, up};
 
 /// Puts data on standard output. A reader that went away is not our failure.

@@ -53,11 +53,11 @@ impl Service {
                 deduplicate: !muster_kit::crash::is_without("deduplication"),
             };
             let context = context.clone();
-            tasks.spawn_once(stream.name(), OnError::ShutDown, async move { record(recording, context).await });
+            tasks.spawn_once(stream.name(), OnError::ShutDown, Box::pin(record(recording, context)));
         }
         let (bus, config, shutdown) = (self.bus.clone(), self.config.clone(), context.shutdown.clone());
         tasks.spawn_once("pressure", OnError::ShutDown, async move {
-            shutdown.or(watch_pressure(bus, config)).await;
+            shutdown.or(Box::pin(watch_pressure(bus, config))).await;
             Ok::<_, RecorderError>(())
         });
         context.readiness.condition("recorder").met();
@@ -81,7 +81,8 @@ async fn record(recording: Recording, context: Context) -> Result<(), RecorderEr
             }
             Err(_) => return Ok(()),
         };
-        let Some(leadership) = shutdown.or(Leadership::acquire(leaders, &role, &context.instance)).await else {
+        let acquiring = Box::pin(Leadership::acquire(leaders, &role, &context.instance));
+        let Some(leadership) = shutdown.or(acquiring).await else {
             return Ok(());
         };
         let mut leadership = leadership?;

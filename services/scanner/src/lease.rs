@@ -21,8 +21,9 @@ use crate::scope::Scope;
 use crate::site::Site;
 use crate::telemetry::{LeaseEnded, SliceReported};
 
-/// Slices whose services are asked at once, and that wait for their turn to be published: about 4,000 units.
-const SLICES_EXAMINED: usize = 4;
+/// Slices whose services are asked at once, and that wait for their turn to be published. A service that says nothing
+/// takes some seconds to be given up; at 10,000 units a second those are as many slices. 32 of them are at most 8 MiB.
+const SLICES_EXAMINED: usize = 32;
 /// The record of a new scope comes within a round trip; a hub that is restarting takes some seconds.
 const SCOPE_WAIT: Duration = Duration::from_secs(15);
 /// A fault of this machine that comes so often in a row without a slice in between ends the lease.

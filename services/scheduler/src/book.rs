@@ -82,8 +82,23 @@ impl Book {
                     log.finished(sequence, SweepId::from_bytes(&finished.sweep_id)?);
                 }
             }
-            // Older than what is known, or no plan.
-            _ => {}
+            // Older than what is known.
+            Body::Clock(_) | Body::Draw(_) => {}
+            // No plan.
+            Body::Slice(_)
+            | Body::OrderOutcome(_)
+            | Body::Bulletin(_)
+            | Body::InventoryDelta(_)
+            | Body::InventoryChunk(_)
+            | Body::InventoryManifest(_)
+            | Body::Estate(_)
+            | Body::Disposition(_)
+            | Body::SweepRequested(_)
+            | Body::AuditRequested(_)
+            | Body::Halt(_)
+            | Body::Verdicts(_)
+            | Body::Order(_)
+            | Body::DeadLetter(_) => {}
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The process: stand by, read PLANS, decide.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::book::Book;
 use crate::config::{Config, SchedulerConfig};
 use crate::error::SchedulerError;
-use crate::work::{Desk, default_ports};
+use crate::work::{Desk, default_ports, merged};
 
 const RETRY: Duration = Duration::from_millis(300);
 const LIMITS: Limits = Limits { messages: 2_048, bytes: 8 << 20, linger: Duration::from_millis(5) };
@@ -52,7 +53,7 @@ impl Service {
         context.readiness.condition("scheduler").met();
         let leaders = self.bus.kv(Bucket::Leaders).await?;
         loop {
-            let acquiring = Leadership::acquire(leaders.clone(), "scheduler", &context.instance);
+            let acquiring = Box::pin(Leadership::acquire(leaders.clone(), "scheduler", &context.instance));
             let Some(leadership) = shutdown.or(acquiring).await else { break };
             let mut leadership = leadership?;
             let result = tokio::select! {
@@ -132,7 +133,13 @@ impl Service {
                 book.read(&received)?;
             }
         }
-        let desk = Desk { bus: self.bus.clone(), publisher: self.publisher.clone(), config: self.config.clone(), book };
+        let desk = Desk {
+            bus: self.bus.clone(),
+            publisher: self.publisher.clone(),
+            config: self.config.clone(),
+            book,
+            unplannable: BTreeSet::new(),
+        };
         Ok(Reading { tail, desk })
     }
 
@@ -184,7 +191,23 @@ impl Service {
                 Body::OrderOutcome(outcome) => desk.book.outcome(&envelope.site, outcome)?,
                 Body::SweepRequested(request) => self.sweep_requested(desk, &envelope, request).await?,
                 Body::AuditRequested(request) => self.audit_requested(desk, &envelope, request).await?,
-                _ => {}
+                // The header named another kind than the body has.
+                Body::Slice(_)
+                | Body::Bulletin(_)
+                | Body::InventoryDelta(_)
+                | Body::InventoryChunk(_)
+                | Body::InventoryManifest(_)
+                | Body::Estate(_)
+                | Body::Disposition(_)
+                | Body::Halt(_)
+                | Body::OrderIssued(_)
+                | Body::Draw(_)
+                | Body::SweepStarted(_)
+                | Body::SweepFinished(_)
+                | Body::Clock(_)
+                | Body::Verdicts(_)
+                | Body::Order(_)
+                | Body::DeadLetter(_) => {}
             }
         }
         Ok(())
@@ -224,9 +247,7 @@ impl Service {
             return Ok(());
         };
         if ports.is_empty() {
-            ports = chosen.iter().flat_map(|site| default_ports(site)).collect();
-            ports.sort_unstable();
-            ports.dedup();
+            ports = merged(chosen.iter().flat_map(|site| default_ports(site)).collect());
         }
         let (id, now) = (DrawId::of_request(id), Timestamp::now());
         desk.draw(id, "", now, request.sample_size, &ports, &chosen, &envelope.event_id).await?;

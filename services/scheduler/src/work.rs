@@ -1,6 +1,8 @@
 //! Deciding, by publishing. Every method appends to a log with the sequence that the book knows as its last; a refusal
 //! means that another replica was first, and ends the round.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use muster_bus::convert::{network, time};
 use muster_bus::{Bus, Draft, Expect, PublishError, Publisher, SiteName, Stream, Subject, open};
@@ -24,6 +26,8 @@ pub(crate) struct Desk {
     pub(crate) publisher: Publisher,
     pub(crate) config: SchedulerConfig,
     pub(crate) book: Book,
+    /// Parts of audits that cannot be planned.
+    pub(crate) unplannable: BTreeSet<SweepId>,
 }
 
 /// A sweep to start.
@@ -146,9 +150,18 @@ impl Desk {
         let unfinished: Vec<_> = self.book.unfinished_draws().map(|(id, entry)| (id, entry.draw.clone())).collect();
         for (id, draw) in unfinished {
             for name in sites_drawn(&draw) {
-                if let Some(site) = sites.iter().find(|site| site.name == name) {
-                    let schedule = draw.schedule.split_once('/').map_or("", |(_, schedule)| schedule);
-                    self.start_drawn(site, id, schedule, now).await?;
+                let Some(site) = sites.iter().find(|site| site.name == name) else { continue };
+                if self.unplannable.contains(&SweepId::of_draw(name, id)) {
+                    continue;
+                }
+                let schedule = draw.schedule.split_once('/').map_or("", |(_, schedule)| schedule);
+                match self.start_drawn(site, id, schedule, now).await {
+                    // Said once: what was drawn does not change, so it cannot be planned later either.
+                    Err(error @ (SchedulerError::Sweep(_) | SchedulerError::Convert(_))) => {
+                        tracing::error!(site = name, draw = %id, %error, "this site's part of the audit cannot be planned");
+                        self.unplannable.insert(SweepId::of_draw(name, id));
+                    }
+                    other => other?,
                 }
             }
         }
@@ -401,6 +414,21 @@ fn order(sweep: &OpenSweep, plan: &LeasePlan, index: u32, lease: &muster_sweep::
             scope_revision: sweep.started.scope_revision,
         }),
     }
+}
+
+/// The same ports without one standing in two ranges.
+pub(crate) fn merged(mut ports: Vec<PortRange>) -> Vec<PortRange> {
+    ports.sort_unstable();
+    let mut merged: Vec<PortRange> = Vec::with_capacity(ports.len());
+    for range in ports {
+        match merged.last_mut() {
+            Some(last) if last.transport == range.transport && range.first <= last.last.saturating_add(1) => {
+                last.last = last.last.max(range.last);
+            }
+            _ => merged.push(range),
+        }
+    }
+    merged
 }
 
 /// The ports of a site's first sweep schedule.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use muster_bus::convert::{estate::site_to_proto, inventory::asset_to_proto};
-use muster_estate::model::{Asset, Site};
+use muster_bus::convert::{estate::site_to_proto, inventory::asset_to_proto, network::ports_to_proto};
+use muster_estate::model::{Asset, PortRange, Site};
 use muster_ids::{DrawId, FindingId, RequestId, SweepId};
 use muster_kit::{Exit, Failure};
 use muster_proto::v1;
@@ -72,11 +72,17 @@ impl Api {
         }
     }
 
-    pub(crate) async fn start_audit(&self, sites: &[&str], size: u32, request: RequestId) -> Result<DrawId, Failure> {
+    pub(crate) async fn start_audit(
+        &self,
+        sites: &[&str],
+        size: u32,
+        ports: &[PortRange],
+        request: RequestId,
+    ) -> Result<DrawId, Failure> {
         let request = v1::RequestAuditRequest {
             sites: sites.iter().map(|site| (*site).to_owned()).collect(),
             sample_size: size,
-            ports: Vec::new(),
+            ports: ports.iter().copied().map(ports_to_proto).collect(),
             request_id: request.to_vec(),
         };
         let started = AuditServiceClient::new(self.channel.clone()).request_audit(request).await;

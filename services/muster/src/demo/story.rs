@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 use muster_bus::{Bus, convert::network::address_from_proto};
-use muster_estate::model::{Asset, Identifier, IdentifierKind, Site};
+use muster_estate::model::{Asset, Identifier, IdentifierKind, PortRange, Site};
 use muster_ids::{DrawId, FindingId, SweepId};
 use muster_kit::{Exit, Failure};
 use muster_lab::{Lab, demo as world};
@@ -26,6 +26,9 @@ const AUDIT_SIZE: u32 = 16;
 /// The rogue that is adopted, and the one whose listener stops.
 const ADOPTED: &str = "127.20.0.7";
 const FALLEN_SILENT: &str = "127.30.0.12";
+/// What an audit looks at: the ports of both data centres and the usual ones.
+const AUDIT_PORTS: &str =
+    "tcp/21-22, tcp/25, tcp/80, tcp/443, tcp/2021-2022, tcp/2025, tcp/8080-8081, tcp/8443, tcp/8888";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The world of the demo while it runs.
@@ -183,7 +186,7 @@ impl Story {
 
     async fn audit(&self) -> Result<(), Failure> {
         self.bar.set_message("drawing a random audit across the sites");
-        let id = self.api.start_audit(&SITES, AUDIT_SIZE, random_request()?).await?;
+        let id = self.api.start_audit(&SITES, AUDIT_SIZE, &audit_ports()?, random_request()?).await?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(draw) = self.api.draw(id).await?
@@ -201,7 +204,8 @@ impl Story {
     }
 
     async fn audited(&self, draw: &v1::Draw, id: DrawId) -> Result<bool, Failure> {
-        for site in SITES.iter().filter(|site| draw.items.iter().any(|item| item.item.starts_with(&format!("{site}/")))) {
+        for site in SITES.iter().filter(|site| draw.items.iter().any(|item| item.item.starts_with(&format!("{site}/"))))
+        {
             match self.api.sweep(SweepId::of_draw(site, id)).await? {
                 Some(sweep) if sweep.finished_at.is_some() => {}
                 _ => return Ok(false),
@@ -219,9 +223,10 @@ impl Story {
         let of = |finding: &v1::ListedFinding| {
             address_from_proto("address", &finding.address).is_ok_and(|found| found.to_string() == address)
         };
-        found.into_iter().find(of).ok_or_else(|| {
-            Failure::message(Exit::Internal, format!("the demo's rogue {address} was not found"))
-        })
+        found
+            .into_iter()
+            .find(of)
+            .ok_or_else(|| Failure::message(Exit::Internal, format!("the demo's rogue {address} was not found")))
     }
 
     async fn stop_listeners_of(&mut self, address: &str) -> Result<(), Failure> {
@@ -278,6 +283,10 @@ fn adopted() -> Asset {
             .into_iter()
             .collect(),
     }
+}
+
+fn audit_ports() -> Result<Vec<PortRange>, Failure> {
+    muster_estate::words::parse_ports(AUDIT_PORTS).map_err(internal)
 }
 
 fn internal<E: std::fmt::Display>(error: E) -> Failure {

@@ -54,7 +54,10 @@ pub(super) fn text(told: &Told, page: &Path, keep: bool) -> String {
     let mut out = String::new();
     let report = &told.report;
     let _ = writeln!(out, "{}\n", sites(report));
-    let _ = writeln!(out, "alive_by is open-port here: the loopback answers for every address, so only an open port proves a host.");
+    let _ = writeln!(
+        out,
+        "alive_by is open-port here: the loopback answers for every address, so only an open port proves a host."
+    );
     let _ = writeln!(out, "silent: in the inventory and not seen, which is unknown and not absent.\n");
     let _ = writeln!(out, "The worst of {} open findings:", report.findings_open);
     let _ = writeln!(out, "{}\n", worst(report));
@@ -92,9 +95,8 @@ pub(super) fn text(told: &Told, page: &Path, keep: bool) -> String {
 }
 
 fn sites(report: &ReportData) -> Table {
-    let mut table = table([
-        "SITE", "SEEN", "KNOWN", "MANAGED", "ROGUE", "UNAPPROVED", "MISPLACED", "SILENT", "ANSWERED",
-    ]);
+    let mut table =
+        table(["SITE", "SEEN", "KNOWN", "MANAGED", "ROGUE", "UNAPPROVED", "MISPLACED", "SILENT", "ANSWERED"]);
     for site in &report.sites {
         let answered = site.coverage.as_ref().map_or_else(String::new, |coverage| {
             let share = (coverage.open + coverage.closed) * 1_000 / coverage.planned.max(1);

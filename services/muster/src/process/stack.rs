@@ -16,6 +16,7 @@ use muster_kit::{Exit, Failure, OrExit as _};
 use muster_store::TableEngine;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::child::{ChildSpec, Supervised, last_lines};
 use super::provision::provision_with;
@@ -48,6 +49,17 @@ pub struct StackOptions {
     pub sizing: Sizing,
     /// Environment of one service's processes: name and variables.
     pub environment: Vec<(ServiceName, Vec<(String, String)>)>,
+    /// Services that are started otherwise than the rest.
+    pub otherwise: BTreeMap<ServiceName, Otherwise>,
+}
+
+/// How one service is started otherwise than the rest.
+#[derive(Debug, Clone, Default)]
+pub struct Otherwise {
+    /// Another program, for example another version's.
+    pub program: Option<PathBuf>,
+    /// Settings, `key=value`, that win over those of every service.
+    pub set: Vec<String>,
 }
 
 impl StackOptions {
@@ -65,6 +77,7 @@ impl StackOptions {
             ports: Ports::default(),
             sizing: Sizing::EMBEDDED,
             environment: Vec::new(),
+            otherwise: BTreeMap::new(),
         }
     }
 }
@@ -89,6 +102,7 @@ pub struct Stack {
     engines: Engines,
     children: Vec<Supervised>,
     addresses: Addresses,
+    watch: AbortOnDropHandle<()>,
     /// How long the services took to be ready after the engines were.
     pub services_ready_after: Duration,
 }
@@ -113,6 +127,7 @@ impl Stack {
         .await
         .map_err(failed(Exit::Unavailable))?;
         let mut stack = Self {
+            watch: AbortOnDropHandle::new(tokio::spawn(keep_running(engines.clone()))),
             addresses: Addresses {
                 gateway: None,
                 nats: engines.nats_url(),
@@ -182,6 +197,29 @@ impl Stack {
         self.start_service(service, replica)
     }
 
+    /// How the processes of a service are started from now on.
+    pub fn otherwise(&mut self, service: ServiceName, otherwise: Otherwise) {
+        self.options.otherwise.insert(service, otherwise);
+    }
+
+    /// What a process of a service is told so that it reaches the engines, as `key=value`: for one that somebody else
+    /// starts.
+    ///
+    /// # Errors
+    /// When its secrets cannot be written.
+    pub fn settings_of(&self, service: ServiceName) -> Result<Vec<String>, Failure> {
+        let settings = self.connection_settings(service.name())?;
+        Ok(settings.into_iter().map(|(key, value)| format!("{key}={value}")).collect())
+    }
+
+    /// Waits until every process is ready.
+    ///
+    /// # Errors
+    /// The first one that is not, and why.
+    pub async fn ready(&mut self) -> Result<(), Failure> {
+        self.wait_until_ready().await
+    }
+
     /// How often a process has ended without having been asked to.
     #[must_use]
     pub fn ended(&self, service: ServiceName, replica: u32) -> u64 {
@@ -218,6 +256,7 @@ impl Stack {
     /// # Errors
     /// When an engine does not stop.
     pub async fn stop(mut self) -> Result<(), Failure> {
+        self.watch.abort();
         while let Some(child) = self.children.pop() {
             child.stop().await;
         }
@@ -245,13 +284,14 @@ impl Stack {
         settings.push(("kit.instance".to_owned(), name.clone()));
         settings.push(("kit.addresses_file".to_owned(), run.display().to_string()));
         let own = settings.into_iter().map(|(key, value)| format!("{key}={value}"));
-        for setting in own.chain(self.options.set.iter().cloned()) {
+        let otherwise = self.options.otherwise.get(&service).cloned().unwrap_or_default();
+        for setting in own.chain(self.options.set.iter().cloned()).chain(otherwise.set) {
             arguments.extend(["--set".into(), setting.into()]);
         }
         let environment = self.options.environment.iter().filter(|(of, _)| *of == service);
         self.children.push(Supervised::start(ChildSpec {
             log: self.options.data_dir.join("log").join(format!("{name}.log")),
-            program: self.options.program.clone(),
+            program: otherwise.program.unwrap_or_else(|| self.options.program.clone()),
             arguments,
             environment: environment.flat_map(|(_, variables)| variables.clone()).collect(),
             final_codes: [Exit::Usage, Exit::Permission, Exit::CannotCreate].map(Exit::code).to_vec(),
@@ -321,6 +361,33 @@ impl Stack {
         let text = serde_json::to_vec_pretty(&self.addresses)?;
         std::fs::write(self.options.data_dir.join("addresses.json"), text).or_exit(Exit::CannotCreate)
     }
+}
+
+/// Starts an engine again that ended by itself; one that was stopped on purpose has no process id.
+async fn keep_running(engines: Engines) {
+    let mut tick = tokio::time::interval(Duration::from_millis(500));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if engines.clickhouse_pid().is_some_and(has_ended) {
+            tracing::error!("ClickHouse ended by itself: starting it again");
+            if let Err(error) = engines.restart_clickhouse().await {
+                tracing::error!(%error, "ClickHouse cannot be started");
+            }
+        }
+        if engines.nats_pid().is_some_and(has_ended) {
+            tracing::error!("NATS ended by itself: starting it again");
+            if let Err(error) = engines.restart_nats().await {
+                tracing::error!(%error, "NATS cannot be started");
+            }
+        }
+    }
+}
+
+/// Gone, or a zombie that waits to be looked at (proc(5), field 3 of stat).
+fn has_ended(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .map_or(true, |stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
 }
 
 fn process_name(service: ServiceName, replica: u32) -> String {
