@@ -1,10 +1,12 @@
 //! What an administrator asks of the engines themselves: `muster doctor`, `muster dead`, `muster store`, `muster
 //! permissions`. These need no gateway.
 
+mod users;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use muster_bus::permissions::Role;
+use muster_bus::permissions::{BusUser, Role};
 use muster_bus::{Bus, Provisioning, Received, Stream, decode};
 use muster_kit::config::{ConfigSources, load, parse_override};
 use muster_kit::{Exit, Failure, OrExit as _};
@@ -34,7 +36,7 @@ pub enum AdminCommand {
     /// The schema in ClickHouse
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Prints what each service may do, as NATS users or ClickHouse grants
+    /// Prints what each service may do, as users of an engine
     Permissions {
         /// Of which engine
         engine: PermissionsOf,
@@ -47,10 +49,14 @@ pub enum AdminCommand {
 /// An engine with users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum PermissionsOf {
-    /// Subjects that each user may publish on and subscribe to, as JSON
+    /// NATS: subjects that each user may publish on and subscribe to, as JSON
     Nats,
-    /// CREATE USER and GRANT statements
+    /// NATS: the server's users, to be included in its configuration; passwords are variables
+    NatsConf,
+    /// ClickHouse: CREATE USER and GRANT statements
     Clickhouse,
+    /// ClickHouse: the server's users as a file of users.d; hashes of passwords are included
+    ClickhouseXml,
 }
 
 /// What can be done with dead letters.
@@ -120,10 +126,12 @@ fn admin_config(args: &ConfigArgs, data: Option<&Path>) -> Result<MusterConfig, 
     if args.config.is_some() {
         return args.load();
     }
-    let usual = || USUAL_DATA.iter().map(Path::new).find(|data| data.join(ADDRESSES_FILE).exists());
-    let Some(data) = data.or_else(usual) else { return args.load() };
+    let Some(data) = running(data) else { return args.load() };
     let file = data.join(ADDRESSES_FILE);
-    let text = std::fs::read(&file).or_exit(Exit::NoInput)?;
+    let text = std::fs::read(&file).map_err(|error| {
+        let what = format!("failed to read {}: {error}; is `muster up` running there?", file.display());
+        Failure::message(Exit::NoInput, what)
+    })?;
     let addresses: super::stack::Addresses = serde_json::from_slice(&text).or_exit(Exit::Data)?;
     let mut overrides = vec![
         ("bus.url".to_owned(), addresses.nats),
@@ -137,6 +145,11 @@ fn admin_config(args: &ConfigArgs, data: Option<&Path>) -> Result<MusterConfig, 
         overrides.push(parse_override(text)?);
     }
     Ok(load(ConfigSources { file: None, overrides })?)
+}
+
+/// The data directory that is named, or the usual one of a stack that runs.
+fn running(data: Option<&Path>) -> Option<&Path> {
+    data.or_else(|| USUAL_DATA.iter().map(Path::new).find(|data| data.join(ADDRESSES_FILE).exists()))
 }
 
 async fn connect_bus(config: &MusterConfig) -> Result<Bus, Failure> {
@@ -161,8 +174,11 @@ async fn doctor(args: &ConfigArgs, data: Option<&Path>) -> Result<Exit, Failure>
         well &= outcome.is_ok();
         super::say(&text);
     };
-    let engines = muster_engines::EngineFiles::locate(None).map(|_| "found".to_owned());
-    line("embedded engines", engines.map_err(|error| format!("failed to {error}")));
+    // Whoever names a configuration or a running stack has engines.
+    if args.config.is_none() && running(data).is_none() {
+        let engines = muster_engines::EngineFiles::locate(None).map(|_| "found".to_owned());
+        line("embedded engines", engines.map_err(|error| format!("failed to {error}")));
+    }
     let config = match admin_config(args, data) {
         Ok(config) => config,
         Err(failure) => {
@@ -220,22 +236,24 @@ async fn store(command: StoreCommand, data: Option<&Path>) -> Result<Exit, Failu
 }
 
 fn permissions(engine: PermissionsOf, sites: Vec<String>) -> Result<(), Failure> {
-    match engine {
-        PermissionsOf::Clickhouse => super::say(&muster_store::permissions::sql("muster")),
+    let mut roles = Role::on_one_machine();
+    if !sites.is_empty() {
+        roles.retain(|role| *role != Role::ScannerOfAll);
+        roles.extend(sites.into_iter().map(|site| Role::Scanner { site }));
+    }
+    let bus_users: Vec<_> = roles.iter().map(Role::user).collect();
+    let text = match engine {
         PermissionsOf::Nats => {
-            let mut roles = Role::on_one_machine();
-            if !sites.is_empty() {
-                roles.retain(|role| *role != Role::ScannerOfAll);
-                roles.extend(sites.into_iter().map(|site| Role::Scanner { site }));
-            }
-            let users: Vec<_> = roles
-                .iter()
-                .map(Role::user)
-                .map(|user| json!({ "user": user.name, "publish": user.publish, "subscribe": user.subscribe }))
-                .collect();
-            super::say(&format!("{}\n", serde_json::to_string_pretty(&users)?))
+            let as_json =
+                |user: &BusUser| json!({ "user": user.name, "publish": user.publish, "subscribe": user.subscribe });
+            let users: Vec<_> = bus_users.iter().map(as_json).collect();
+            format!("{}\n", serde_json::to_string_pretty(&users)?)
         }
+        PermissionsOf::NatsConf => users::nats_conf(&bus_users),
+        PermissionsOf::Clickhouse => muster_store::permissions::sql("muster"),
+        PermissionsOf::ClickhouseXml => users::clickhouse_xml(&muster_store::permissions::users("muster")),
     };
+    super::say(&text);
     Ok(())
 }
 
@@ -294,6 +312,10 @@ fn letter(received: Received) -> Result<DeadLetter, Failure> {
 
 fn print_letters(letters: &[(u64, jiff::Timestamp, DeadLetter)], format: Format) -> Result<(), Failure> {
     if format == Format::Table || format == Format::Wide {
+        if letters.is_empty() {
+            super::talk("no dead letters");
+            return Ok(());
+        }
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::presets::NOTHING).set_header(["SEQUENCE", "AT", "FROM", "READER", "REASON"]);
         for (sequence, at, letter) in letters {
