@@ -8,7 +8,7 @@ pub enum Error {
     /// The engine files are in none of the places.
     #[error(
         "find the engines nats-server and libchdb.so: looked in {searched}; run `make engines`, or name their folder \
-         with --engines DIR or MUSTER_ENGINES"
+         with --engines DIR, up.engines or MUSTER_ENGINES"
     )]
     FilesMissing {
         /// The folders that were looked into.

@@ -1,5 +1,7 @@
 //! The whole configuration: one file may hold every service's section, and each process takes its own.
 
+use muster_estate::scope::TrustedKeys;
+use muster_kit::{Exit, Failure};
 use serde::{Deserialize, Serialize};
 
 /// All sections.
@@ -26,4 +28,38 @@ pub struct MusterConfig {
     pub scanner: muster_scanner::ScannerConfig,
     /// One machine's stack.
     pub up: crate::process::UpConfig,
+}
+
+impl MusterConfig {
+    /// Whether the values go together, as far as that can be told without starting anything.
+    ///
+    /// # Errors
+    /// The first that do not.
+    pub fn check(&self) -> Result<(), Failure> {
+        let usage = |problem: String| Failure::message(Exit::Usage, problem);
+        self.gateway.check().map_err(|error| usage(error.to_string()))?;
+        self.watcher.check().map_err(|error| usage(format!("failed to use the configuration: {error}")))?;
+        TrustedKeys::from_hex(self.scanner.trusted_keys.iter().map(String::as_str))
+            .map_err(|error| usage(error.to_string()))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn i8_values_that_do_not_go_together_are_refused_before_anything_starts() {
+        let mut config = MusterConfig::default();
+        config.check().unwrap();
+        config.gateway.listen = "0.0.0.0:7420".parse().unwrap();
+        let refused = config.check().unwrap_err();
+        assert_eq!(refused.exit(), Exit::Usage);
+        assert!(refused.to_string().contains("TLS"), "{refused}");
+        let mut config = MusterConfig::default();
+        config.scanner.trusted_keys = vec!["abc".to_owned()];
+        assert!(config.check().unwrap_err().to_string().contains("abc"));
+    }
 }

@@ -22,6 +22,7 @@ mod names;
 mod output;
 mod page;
 mod progress;
+mod sign;
 mod site;
 mod sweep;
 #[cfg(test)]
@@ -90,6 +91,13 @@ pub enum OperatorCommand {
 /// # Errors
 /// With a text that names the cause and the next step, and the exit code that goes with it.
 pub async fn run(command: OperatorCommand, connect: ConnectArgs, mut output: Output) -> Result<Exit, Failure> {
+    // A key that signs belongs on a machine that reaches no gateway.
+    if let OperatorCommand::Site(site::SiteCommand::Key(args)) = &command {
+        return sign::key(args, &mut output);
+    }
+    if let OperatorCommand::Site(site::SiteCommand::Sign(args)) = &command {
+        return sign::sign(args, &mut output);
+    }
     let client = Box::pin(Client::connect(&connect)).await?;
     run_with(command, &client, &mut output).await
 }

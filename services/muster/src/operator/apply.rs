@@ -7,6 +7,7 @@ use clap::Args;
 use muster_bus::convert::estate::site_to_proto;
 use muster_estate::files::read_estate;
 use muster_estate::limits::{FILE_BYTES_MAX, SITES_MAX};
+use muster_estate::model::Site;
 use muster_kit::{Exit, Failure};
 use muster_proto::v1::{ApplyEstateRequest, ApplyEstateResponse, EstateChange, EstateDocument};
 
@@ -38,7 +39,7 @@ pub struct ApplyArgs {
     /// Remove the sites that no file declares
     #[arg(long)]
     pub prune: bool,
-    /// Do not ask
+    /// Do not ask; without a terminal nothing is asked anyway
     #[arg(short, long)]
     pub yes: bool,
 }
@@ -104,8 +105,12 @@ fn agreed(planned: &ApplyEstateResponse, output: &mut Output) -> bool {
     std::io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
 }
 
-/// The sites of all files, checked here: the errors name file, line and column.
 fn read(paths: &[PathBuf], output: &mut Output) -> Result<Vec<EstateDocument>, Failure> {
+    Ok(read_sites(paths, output)?.iter().map(site_to_proto).collect())
+}
+
+/// The sites of all files, checked here: the errors name file, line and column.
+pub(super) fn read_sites(paths: &[PathBuf], output: &mut Output) -> Result<Vec<Site>, Failure> {
     let mut files: Vec<(String, String)> = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -132,7 +137,7 @@ fn read(paths: &[PathBuf], output: &mut Output) -> Result<Vec<EstateDocument>, F
         let text = format!("failed to read the estate: {count} problems, named above; nothing was changed");
         Failure::message(Exit::Data, text)
     })?;
-    Ok(estate.into_sites().iter().map(site_to_proto).collect())
+    Ok(estate.into_sites())
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

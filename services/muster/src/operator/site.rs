@@ -11,13 +11,16 @@ use super::columns::{SITE, SUMMARY};
 use super::datum::datum;
 use super::listing::{self, ListArgs};
 use super::output::{Format, Output};
+use super::sign::{self, KeyArgs, SignArgs};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   muster site summary
   muster site list
   muster site show dublin
-  muster site show dublin -o yaml > estate/dublin.yaml    (a file that apply takes)";
+  muster site show dublin -o yaml > estate/dublin.yaml    (a file that apply takes)
+  muster site key scope.key
+  muster site sign -f estate/ --sign-with scope.key | muster apply -f - --yes";
 
 /// What can be done with sites.
 #[derive(Debug, Subcommand)]
@@ -41,6 +44,12 @@ pub enum SiteCommand {
         #[arg(long, value_name = "SEQUENCE", default_value_t = 0, hide_default_value = true)]
         at_least_sequence: u64,
     },
+    /// Prints the public key of a key that signs scopes, which is made when it is not there
+    #[command(after_help = EXAMPLES)]
+    Key(KeyArgs),
+    /// Prints the sites of estate files with their scopes signed; beyond loopback nothing is sent without
+    #[command(after_help = EXAMPLES)]
+    Sign(SignArgs),
 }
 
 pub(super) async fn run(command: SiteCommand, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
@@ -59,6 +68,8 @@ pub(super) async fn run(command: SiteCommand, client: &Client, output: &mut Outp
             }
             Ok(Exit::Ok)
         }
+        SiteCommand::Key(args) => sign::key(&args, output),
+        SiteCommand::Sign(args) => sign::sign(&args, output),
     }
 }
 

@@ -38,7 +38,8 @@ pub async fn health(args: &HealthArgs) -> Result<Exit, Failure> {
     let answer = match tokio::time::timeout(WITHIN, asked).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => {
-            return Err(Failure::message(Exit::Unavailable, format!("failed to ask {}: {error}", args.url)));
+            let what = format!("failed to ask {}: {error}; name where kit.admin_listen is with --url", args.url);
+            return Err(Failure::message(Exit::Unavailable, what));
         }
         Err(_) => {
             return Err(Failure::message(Exit::Unavailable, format!("{} did not answer within {WITHIN:?}", args.url)));

@@ -12,6 +12,8 @@ use crate::config::MusterConfig;
 
 /// Version of the build.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// What `--check-config` says when nothing is wrong.
+pub(super) const GOOD: &str = "the configuration is good\n";
 
 /// A service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -106,7 +108,10 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
         };
     }
     if args.check_config {
-        return crate::process::say("the configuration is good\n");
+        return match config.check() {
+            Ok(()) => crate::process::say(GOOD),
+            Err(failure) => crate::process::complain(&failure),
+        };
     }
     let kit = config.kit.clone();
     let stop_with_stdin = args.stop_with_stdin;

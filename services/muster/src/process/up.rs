@@ -47,6 +47,12 @@ impl Default for UpConfig {
 pub struct UpArgs {
     #[command(flatten)]
     config: ConfigArgs,
+    /// Directory of the engines
+    #[arg(long, value_name = "DIR")]
+    engines: Option<PathBuf>,
+    /// Checks the configuration and starts nothing
+    #[arg(long)]
+    check_config: bool,
 }
 
 /// Runs the stack until SIGTERM or SIGINT.
@@ -55,11 +61,16 @@ pub struct UpArgs {
 /// When something does not come up, or a service ends for good.
 pub async fn up(args: &UpArgs) -> Result<(), Failure> {
     let config = args.config.load()?;
+    config.check()?;
+    if args.check_config {
+        super::say(super::serve::GOOD);
+        return Ok(());
+    }
     let shutdown = Shutdown::new();
     shutdown.listen_for_signals()?;
     let program = std::env::current_exe().or_exit(Exit::Internal)?;
     let options = StackOptions {
-        engines: config.up.engines.clone(),
+        engines: args.engines.clone().or_else(|| config.up.engines.clone()),
         config: args.config.config.clone(),
         set: args.config.set.clone(),
         ports: Ports {
