@@ -130,13 +130,13 @@ WITH
     (
         SELECT
             site,
-            countIf(subject = 'seen' AND outcome = 'pass') AS hosts_seen,
+            countIf(subject = 'known' AND outcome IN ('pass', 'fail')) AS hosts_seen,
             countIf(subject = 'known' AND outcome = 'pass') AS known,
             countIf(subject = 'managed' AND outcome = 'pass') AS managed,
             countIf(subject = 'known' AND outcome = 'fail') AS rogue,
             countIf(startsWith(subject, 'approved-service') AND outcome = 'fail') AS unapproved_services,
             countIf(subject = 'zone' AND outcome = 'fail') AS misplaced,
-            countIf(subject = 'seen' AND outcome != 'pass') AS silent_assets
+            countIf(subject = 'seen' AND outcome IN ('unknown', 'fail')) AS silent_assets
         FROM verdicts FINAL GROUP BY site
     ),
     a AS (SELECT site, count() AS assets FROM v_assets GROUP BY site),
