@@ -135,3 +135,102 @@ pub(crate) fn outcome(
         finished_at: Some(time::to_proto(finished_at)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+    use muster_identify::{BANNER_MAX_BYTES, Fingerprint};
+    use muster_proto::v1;
+    use muster_sweep::{Bitmap, SliceCounts, SliceRange, UNITS_PER_SLICE_MAX};
+    use proptest::prelude::*;
+    use prost::Message;
+
+    use super::{Examined, SLICE_MAX_BYTES, slice};
+    use crate::connect::{Open, SkipReason, SliceResult};
+    use crate::job::Job;
+    use crate::log::Progress;
+    use crate::probe::{Certificate, Found};
+
+    fn job() -> Job {
+        let ports = [v1::PortRange { transport: v1::Transport::Tcp.into(), first: 1, last: 1_000 }];
+        let block = v1::Block { address: vec![127, 0, 0, 1], prefix_length: 32 };
+        let lease = v1::Lease {
+            blocks: vec![block],
+            ports: ports.to_vec(),
+            permutation_key: vec![1; 16],
+            units: 1_000,
+            units_per_slice: UNITS_PER_SLICE_MAX,
+            ..v1::Lease::default()
+        };
+        let order =
+            v1::Order { order_id: vec![3; 16], site: "here".to_owned(), lease: Some(lease), ..Default::default() };
+        Job::read("here", &order, &[]).unwrap()
+    }
+
+    fn examined(open: u32, text_chars: usize, banner_bytes: usize, der_bytes: usize) -> Examined {
+        let units = UNITS_PER_SLICE_MAX;
+        let text = "\u{1f5a8}".repeat(text_chars);
+        let service = |unit: u32| Open {
+            unit,
+            address: "2001:db8::1".parse().unwrap(),
+            port: 65_535,
+            rtt: std::time::Duration::from_secs(3),
+            observed_after: std::time::Duration::from_secs(3_600),
+        };
+        let found = |unit: u32| {
+            let mut sha256 = [0xff; 32];
+            sha256[..4].copy_from_slice(&unit.to_be_bytes());
+            Found {
+                fingerprint: Some(Fingerprint {
+                    service: "http".to_owned(),
+                    vendor: text.clone(),
+                    product: text.clone(),
+                    version: text.clone(),
+                    evidence: text.repeat(4),
+                    tls: true,
+                }),
+                banner: vec![b'b'; banner_bytes],
+                certificate: Some(Certificate { sha256, der: vec![0x30; der_bytes] }),
+                connections: 3,
+            }
+        };
+        let result = SliceResult {
+            range: SliceRange { index: 0, first_unit: 0, units },
+            started_at: jiff::Timestamp::UNIX_EPOCH,
+            finished_at: jiff::Timestamp::UNIX_EPOCH,
+            open: (0..open).map(service).collect(),
+            closed: Bitmap::new(units),
+            skipped: Bitmap::new(units),
+            skipped_by: SkipReason::ALL.map(|reason| (reason, 0)),
+            counts: SliceCounts { open: u64::from(open), silent: u64::from(units - open), ..SliceCounts::default() },
+        };
+        Examined { result, found: (0..open).map(found).collect() }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_slice_fits_whatever_its_services_say(
+            open in 0..=UNITS_PER_SLICE_MAX,
+            text_chars in 0_usize..=64,
+            banner_bytes in 0..=BANNER_MAX_BYTES,
+            der_bytes in 0_usize..=2_048,
+        ) {
+            let examined = examined(open, text_chars, banner_bytes, der_bytes);
+            let slice = slice(&job(), "one", &Progress::default(), &examined);
+            prop_assert!(slice.encoded_len() <= SLICE_MAX_BYTES);
+            prop_assert_eq!(slice.observations.len(), usize::try_from(open).unwrap());
+            prop_assert!(slice.observations.iter().all(|found| found.certificate_sha256.len() == 32));
+        }
+    }
+
+    #[test]
+    fn what_fits_is_kept_whole() {
+        let slice = slice(&job(), "one", &Progress::default(), &examined(10, 10, BANNER_MAX_BYTES, 1_000));
+        assert!(slice.observations.iter().all(|found| found.banner.len() == BANNER_MAX_BYTES));
+        assert_eq!(slice.certificates.len(), 10);
+        assert_eq!(slice.totals.unwrap().units, 1_000);
+    }
+}

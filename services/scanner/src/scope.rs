@@ -124,3 +124,24 @@ const fn say(refusal: lookup::Refusal) -> &'static str {
         lookup::Refusal::PolicyNone => "its zone is left alone",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use muster_estate::scope::TrustedKeys;
+    use proptest::prelude::*;
+
+    use super::{Lock, Scope, ScopeLock, Transport};
+
+    proptest! {
+        #[test]
+        fn no_record_opens_the_lock_by_accident(record in prop::collection::vec(any::<u8>(), 0..256)) {
+            let scope = Scope::read("here", &record, &TrustedKeys::default());
+            let refused = matches!(scope, Scope::Refused { .. });
+            prop_assert!(refused);
+            let lock = Lock(tokio::sync::watch::Sender::new(scope).subscribe());
+            prop_assert!(lock.permit("127.0.0.1".parse().unwrap(), Transport::Tcp, 80).is_err());
+        }
+    }
+}

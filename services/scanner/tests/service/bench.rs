@@ -151,6 +151,7 @@ impl Bench {
             user: "scanner-here".to_owned(),
             instance: instance.to_owned(),
             sites: vec!["here".to_owned()],
+            leases: 2,
             crash_at: None,
             folder: self.folder.path().to_owned(),
         }
@@ -216,10 +217,11 @@ impl Bench {
         let mut outcome = None;
         for body in bodies {
             assert!(outcome.is_none(), "something stands after the outcome");
-            match body {
-                Body::Slice(slice) => slices.push(slice),
-                Body::OrderOutcome(found) => outcome = Some(found),
-                _ => panic!("{body:?}"),
+            if let Body::Slice(slice) = body {
+                slices.push(slice);
+            } else {
+                let Body::OrderOutcome(found) = body else { panic!("{body:?}") };
+                outcome = Some(found);
             }
         }
         let told = Reported { slices, outcome: outcome.unwrap() };

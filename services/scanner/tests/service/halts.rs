@@ -5,11 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use muster_engines::faults::{Fault, Proxy};
+use muster_estate::model::{PortRange, Site, Transport};
 use muster_proto::v1::OrderResult;
 use tokio::net::TcpListener;
 
 use super::bench::{Bench, Wanted, site};
 use super::process::{Scanner, Told};
+
+/// Ports of a field: together a lease that takes 12.8 s at 40 a second, so that something is always left to be sent.
+const PORTS: u16 = 4;
 
 /// Listeners on every address of a /25, and when each was connected to.
 struct Field {
@@ -19,7 +23,7 @@ struct Field {
 impl Field {
     async fn open(third: u8, port: u16) -> Self {
         let arrivals = Arc::new(Mutex::new(Vec::new()));
-        for last in 0..128 {
+        for (last, port) in (0..128).flat_map(|last| (port..port + PORTS).map(move |port| (last, port))) {
             let listener = TcpListener::bind((Ipv4Addr::new(127, 45, third, last), port)).await.unwrap();
             let arrivals = Arc::clone(&arrivals);
             tokio::spawn(async move {
@@ -41,6 +45,13 @@ impl Field {
     }
 }
 
+/// Forty packets a second, and no port is asked what it is: one packet a unit.
+fn slow_site(block: &str) -> Site {
+    let mut site = site("here", block, 40);
+    site.scope.never_payload.push(PortRange { transport: Transport::Tcp, first: 25_000, last: 25_999 });
+    site
+}
+
 /// The promise.
 const WITHIN: Duration = Duration::from_secs(2);
 /// Long enough to see that nothing comes: at 40 a second it would be sixty.
@@ -50,9 +61,9 @@ const WATCHED: Duration = Duration::from_millis(1_500);
 async fn halt_stops_every_packet_and_survives_a_restart() {
     let field = Field::open(1, 25_000).await;
     let bench = Bench::start().await;
-    bench.declare(&site("here", "127.45.1.0/24", 40)).await;
+    bench.declare(&slow_site("127.45.1.0/24")).await;
     bench.impatient("here").await;
-    let wanted = Wanted::new("127.45.1.0/25", (25_000, 25_000), 8);
+    let wanted = Wanted::new("127.45.1.0/25", (25_000, 25_003), 8);
     bench.order(&wanted).await;
     let mut one = bench.scanner("one");
     bench.slices(&wanted, 2).await;
@@ -67,15 +78,15 @@ async fn halt_stops_every_packet_and_survives_a_restart() {
     assert_eq!(field.between(watched, Instant::now()), 0, "a new scanner obeys a halt that was before it");
     bench.halt("all", false).await;
     let told = bench.outcome(&wanted).await;
-    assert_eq!((told.outcome.result(), told.outcome.open), (OrderResult::Finished, 128));
+    assert_eq!((told.outcome.result(), told.outcome.open), (OrderResult::Finished, 512));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_site_is_halted_alone_and_goes_on_in_the_same_process() {
     let field = Field::open(2, 25_010).await;
     let bench = Bench::start().await;
-    bench.declare(&site("here", "127.45.2.0/24", 40)).await;
-    let wanted = Wanted::new("127.45.2.0/25", (25_010, 25_010), 8);
+    bench.declare(&slow_site("127.45.2.0/24")).await;
+    let wanted = Wanted::new("127.45.2.0/25", (25_010, 25_013), 8);
     bench.order(&wanted).await;
     let _one = bench.scanner("one");
     bench.slices(&wanted, 2).await;
@@ -87,16 +98,16 @@ async fn a_site_is_halted_alone_and_goes_on_in_the_same_process() {
     assert_eq!(field.between(halted + WITHIN, Instant::now()), 0);
     bench.halt("here", false).await;
     let told = bench.outcome(&wanted).await;
-    assert_eq!((told.outcome.result(), told.outcome.open), (OrderResult::Finished, 128));
+    assert_eq!((told.outcome.result(), told.outcome.open), (OrderResult::Finished, 512));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_hub_means_stop() {
     let field = Field::open(3, 25_020).await;
     let bench = Bench::start().await;
-    bench.declare(&site("here", "127.45.3.0/24", 40)).await;
+    bench.declare(&slow_site("127.45.3.0/24")).await;
     let proxy = Proxy::start(bench.engines.nats_address()).await.unwrap();
-    let wanted = Wanted::new("127.45.3.0/25", (25_020, 25_020), 8);
+    let wanted = Wanted::new("127.45.3.0/25", (25_020, 25_023), 8);
     bench.order(&wanted).await;
     let told = Told { url: format!("nats://{}", proxy.address()), ..bench.told("one") };
     let _one = Scanner::start(&told);
@@ -108,5 +119,5 @@ async fn a_lost_hub_means_stop() {
     assert_eq!(field.between(lost + WITHIN, Instant::now()), 0, "last {:?} after the loss", field.last() - lost);
     proxy.set(Fault::None).await.unwrap();
     let told = bench.outcome(&wanted).await;
-    assert_eq!((told.outcome.result(), told.outcome.open), (OrderResult::Finished, 128));
+    assert_eq!((told.outcome.result(), told.outcome.open), (OrderResult::Finished, 512));
 }

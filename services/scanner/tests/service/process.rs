@@ -17,6 +17,8 @@ pub(super) struct Told {
     pub(super) user: String,
     pub(super) instance: String,
     pub(super) sites: Vec<String>,
+    /// Leases at a time.
+    pub(super) leases: usize,
     /// Name of a crash point, with its count.
     pub(super) crash_at: Option<String>,
     pub(super) folder: PathBuf,
@@ -34,8 +36,8 @@ impl Scanner {
         let log = told.folder.join(format!("{}.log", told.instance));
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "process::be_a_scanner", "--nocapture"]);
-        command
-            .env(ROLE, [&told.url, &told.user, &told.instance, &told.sites.join(",")].map(String::as_str).join("\n"));
+        let Told { url, user, instance, leases, .. } = told;
+        command.env(ROLE, format!("{url}\n{user}\n{instance}\n{}\n{leases}", told.sites.join(",")));
         command.env("MUSTER_TEST_PASSWORD_FILE", password_file(&told.folder)).env_remove("MUSTER_CRASH_AT");
         if let Some(point) = &told.crash_at {
             command.env("MUSTER_CRASH_AT", point);
@@ -93,7 +95,7 @@ fn password_file(folder: &Path) -> PathBuf {
 #[test]
 fn be_a_scanner() {
     let Ok(role) = std::env::var(ROLE) else { return };
-    let [url, user, instance, sites] = role.split('\n').collect::<Vec<_>>().try_into().unwrap();
+    let [url, user, instance, sites, leases] = role.split('\n').collect::<Vec<_>>().try_into().unwrap();
     let password = Secret::from_file(std::env::var("MUSTER_TEST_PASSWORD_FILE").unwrap()).unwrap();
     let config = Config {
         kit: KitConfig { instance: Some(instance.to_owned()), ..KitConfig::default() },
@@ -105,6 +107,7 @@ fn be_a_scanner() {
         },
         scanner: ScannerConfig {
             sites: sites.split(',').filter(|site| !site.is_empty()).map(str::to_owned).collect(),
+            leases_per_site: leases.parse().unwrap(),
             connect_timeout_ms: 500,
             greeting_wait_ms: 200,
             reply_wait_ms: 500,
