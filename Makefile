@@ -81,8 +81,9 @@ secrets: ## passwords and certificates of docker-compose.yml, made once into dep
 	python3 deploy/tools/make_secrets.py
 
 .PHONY: bench
-bench: engines build ## the figures of the README, a line each, beside their references
-	cargo run --release --locked -p muster-tests --bin muster-bench
+bench: engines ## the figures of the README, a line each, beside their references; some: make bench FIGURES="startup freshness"
+	cargo build --release --locked -p muster -p muster-bench
+	target/release/muster-bench $(FIGURES)
 
 .PHONY: fuzz-check
 fuzz-check: ## the property tests of every parser with many more cases (FUZZ_CASES)

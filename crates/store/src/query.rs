@@ -16,7 +16,7 @@ pub use proven::{
     Evidence, FINDING_COLUMNS, FindingKey, HOST_COLUMNS, HostDetail, HostKey, HostListKey, ListedFinding, ListedHost,
     ListedService, ListedVerdict, VERDICT_COLUMNS, VerdictKey,
 };
-pub use sql::Ask;
+pub use sql::{Ask, Statement};
 pub(crate) use sql::{Param, Sql};
 pub(crate) use told::assets_at_sql;
 pub use told::{

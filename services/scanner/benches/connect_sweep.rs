@@ -3,7 +3,7 @@
 //! Prints one line: `bench connect_sweep <units/s>; nmap <units/s>; ratio <x>`, and the recall and errors of both.
 //! Needs nmap, and 16,384 open files (13,107 listeners and the scanner's sockets are in this process).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs, reason = "a benchmark")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, missing_docs, reason = "a benchmark")]
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
@@ -17,6 +17,7 @@ use muster_sweep::{Lease, PortRange, Rates, Transport};
 
 const PORTS: [u16; 4] = [20_001, 20_002, 20_003, 20_004];
 const UNITS: u32 = 65_536 * 4;
+/// Runs where `MUSTER_BENCH_ROUNDS` does not say.
 const RUNS: usize = 3;
 
 type Found = HashSet<(IpAddr, u16)>;
@@ -96,10 +97,11 @@ fn median(mut rates: Vec<f64>) -> f64 {
 async fn main() {
     let (_listeners, truth) = listen();
     let (mut mine, mut theirs) = (Vec::new(), Vec::new());
-    for run in 0..RUNS {
+    let runs = std::env::var("MUSTER_BENCH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(RUNS);
+    for run in 0..runs {
         let (rate, found, closed) = ours().await;
         let (nmap_rate, nmap_found) = nmap();
-        println!(
+        eprintln!(
             "run {run}: {rate:.0} units/s, missed {}, wrong {}, closed {closed} of {}; nmap {nmap_rate:.0} units/s, missed {}, wrong {}",
             truth.difference(&found).count(),
             found.difference(&truth).count(),

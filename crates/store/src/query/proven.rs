@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::filter::{Column, Kind};
 use super::list::{List, Shape, Source};
-use super::sql::{Ask, Param, Sql};
+use super::sql::{Ask, Param, Sql, Statement};
 use crate::error::StoreError;
 use crate::rows::{Id, Millis};
 use crate::store::Store;
@@ -304,6 +304,16 @@ fn with_activity(page: &Sql) -> Sql {
     );
     sql.replace_text(text);
     sql
+}
+
+impl List<FindingKey> {
+    /// The statement of [`Store::list_findings`].
+    ///
+    /// # Errors
+    /// A filter that does not fit.
+    pub fn statement(&self) -> Result<Statement, StoreError> {
+        Ok(Statement::new(&findings_sql(self)?, &self.ask))
+    }
 }
 
 impl Store {

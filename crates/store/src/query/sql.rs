@@ -117,20 +117,63 @@ impl Ask {
     pub fn within(deadline: Duration) -> Self {
         Self { deadline, ..Self::default() }
     }
+
+    /// What holds the server to it.
+    fn settings(&self) -> [(&'static str, String); 6] {
+        [
+            ("prefer_column_name_to_alias", "1".to_owned()),
+            // A table that a statement reads twice is the same both times.
+            ("enable_shared_storage_snapshot_in_query", "1".to_owned()),
+            ("max_execution_time", format!("{:.3}", self.deadline.as_secs_f64())),
+            ("max_result_rows", self.rows_max.to_string()),
+            ("max_memory_usage", self.memory_max_bytes.to_string()),
+            ("cancel_http_readonly_queries_on_client_close", "1".to_owned()),
+        ]
+    }
+}
+
+/// A question as it travels over HTTP: for whoever wants to ask the very same without this crate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The SQL, with references to its parameters.
+    pub text: String,
+    /// Parameters of the URL that carry the values.
+    pub parameters: Vec<(String, String)>,
+    /// Parameters of the URL that hold the server to the limits.
+    pub settings: Vec<(String, String)>,
+}
+
+impl Statement {
+    pub(crate) fn new(sql: &Sql, ask: &Ask) -> Self {
+        let value = |param: &Param| match param {
+            Param::Text(text) => escaped(text),
+            Param::Texts(texts) => {
+                let quoted: Vec<_> = texts.iter().map(|text| format!("'{}'", escaped(text))).collect();
+                format!("[{}]", quoted.join(","))
+            }
+            Param::Number(number) | Param::Time(number) => number.to_string(),
+            Param::Count(count) => count.to_string(),
+            Param::Bool(flag) => flag.to_string(),
+            Param::Id(id) => hex(id),
+            Param::Address(address) => address.to_string(),
+        };
+        let parameters = sql.params.iter().enumerate().map(|(n, param)| (format!("param_p{n}"), value(param)));
+        let settings = ask.settings().into_iter().map(|(name, value)| (name.to_owned(), value));
+        Self { text: sql.text.clone(), parameters: parameters.collect(), settings: settings.collect() }
+    }
+}
+
+/// As the server reads a value: a backslash begins an escape.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\'', "\\'").replace('\t', "\\t").replace('\n', "\\n")
 }
 
 impl Store {
     pub(crate) fn prepare(&self, sql: &Sql, ask: &Ask) -> Query {
-        let seconds = ask.deadline.as_secs_f64();
-        let mut query = sql
-            .query(self)
-            .with_setting("prefer_column_name_to_alias", "1")
-            // A table that a statement reads twice is the same both times.
-            .with_setting("enable_shared_storage_snapshot_in_query", "1")
-            .with_setting("max_execution_time", format!("{seconds:.3}"))
-            .with_setting("max_result_rows", ask.rows_max.to_string())
-            .with_setting("max_memory_usage", ask.memory_max_bytes.to_string())
-            .with_setting("cancel_http_readonly_queries_on_client_close", "1");
+        let mut query = sql.query(self);
+        for (name, value) in ask.settings() {
+            query = query.with_setting(name, value);
+        }
         if let Some(id) = &ask.query_id {
             query = query.with_setting("query_id", id);
         }
