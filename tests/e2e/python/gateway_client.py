@@ -4,7 +4,7 @@
     gateway_client.py --address 127.0.0.1:7420 [--proto DIR] [--token TOKEN --ca FILE]
 
 It declares a site of its own (network 127.77.0.0/24, realm e2e-python), so it may run beside others; the site is taken
-out again at the end. Every step is one line on standard output; the first that fails ends it with status 1.
+out again at the end. The stack's scanner has to be on this machine. Every step is one line on standard output; the first that fails ends it with status 1.
 """
 
 import argparse
@@ -13,10 +13,13 @@ import pathlib
 import sys
 import tempfile
 import time
+import traceback
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 from grpc_tools import protoc
+
+import sweeps
 
 SITE = "e2e-python"
 DEFAULT_PROTO = pathlib.Path(__file__).resolve().parents[3] / "proto"
@@ -68,6 +71,15 @@ class Client:
 
     def call(self, method, request, timeout=30.0):
         return method(request, timeout=timeout, metadata=self.metadata)
+
+    def unless_missing(self, method, request):
+        """The answer, or None where the thing is not there (yet)."""
+        try:
+            return self.call(method, request)
+        except grpc.RpcError as error:
+            if error.code() != grpc.StatusCode.NOT_FOUND:
+                raise
+            return None
 
     def refused(self, method, request, code: grpc.StatusCode, reason: str, timeout=30.0) -> dict:
         """Calls what must be refused, and returns the details of the refusal."""
@@ -293,6 +305,10 @@ def a_halt_is_set_and_lifted(client, pb):
         assert client.call(client.estate.SetHalt, request).mutation.sequence > 0
 
 
+def a_rogue_is_found_adopted_and_resolved(client, pb):
+    sweeps.a_rogue_is_found_adopted_and_resolved(client, pb, SITE)
+
+
 def the_books_balance(client, pb):
     books = client.call(client.ledger.Verify, pb["ledger_service"].VerifyRequest(), SETTLED_S)
     assert books.balanced, books.problems
@@ -332,6 +348,7 @@ STEPS = [
     a_watch_resumes_where_it_was,
     a_sweep_outside_the_scope_is_refused,
     a_halt_is_set_and_lifted,
+    a_rogue_is_found_adopted_and_resolved,
     the_other_lists_answer,
     the_books_balance,
     a_site_is_taken_out,
@@ -348,7 +365,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as out:
         generate(arguments.proto, out)
-        names = ["estate", "order", "estate_service", "sweep_service", "finding_service", "bulletin_service"]
+        names = ["estate", "order", "verdict", "estate_service", "sweep_service", "finding_service", "bulletin_service"]
         pb = {name: importlib.import_module(f"muster.v1.{name}_pb2") for name in [*names, "ledger_service"]}
         if arguments.ca:
             credentials = grpc.ssl_channel_credentials(arguments.ca.read_bytes())
@@ -362,8 +379,8 @@ def main() -> int:
                     continue
                 try:
                     step(client, pb)
-                except (AssertionError, grpc.RpcError) as error:
-                    print(f"FAILED {step.__name__}: {error}", flush=True)
+                except (AssertionError, grpc.RpcError):
+                    print(f"FAILED {step.__name__}\n{traceback.format_exc()}", flush=True)
                     return 1
                 print(f"ok {step.__name__}", flush=True)
     return 0
