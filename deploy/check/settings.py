@@ -1,5 +1,5 @@
 """What compose and the chart tell a service is what the service understands: `muster serve SERVICE --check-config`, with
-the variables as they are deployed. Needs a built binary: MUSTER_BIN, or the newer one of target/."""
+the variables as they are deployed. Needs a built binary: MUSTER_BIN, or the newer one of Cargo's target folder."""
 
 import os
 import tempfile
@@ -17,7 +17,8 @@ from tools import ROOT, Refused, run
 def binary() -> Path | None:
     if named := os.environ.get("MUSTER_BIN"):
         return Path(named)
-    built = [path for kind in ("debug", "release") if (path := ROOT / "target" / kind / "muster").exists()]
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    built = [path for kind in ("debug", "release") if (path := target / kind / "muster").exists()]
     return max(built, key=lambda path: path.stat().st_mtime, default=None)
 
 

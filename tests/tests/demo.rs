@@ -7,11 +7,8 @@ use muster_tests::muster_program;
 use serde_json::Value;
 
 /// What was planted on each site: seen, known, managed, rogue, unapproved, misplaced, silent (crates/lab/data/truth.toml).
-const TRUTH: [(&str, [u64; 7]); 3] = [
-    ("dublin", [15, 13, 13, 2, 1, 1, 1]),
-    ("redmond", [14, 13, 12, 1, 1, 0, 1]),
-    ("here", [1, 1, 1, 0, 0, 0, 0]),
-];
+const TRUTH: [(&str, [u64; 7]); 3] =
+    [("dublin", [15, 13, 13, 2, 1, 1, 1]), ("redmond", [14, 13, 12, 1, 1, 0, 1]), ("here", [1, 1, 1, 0, 0, 0, 0])];
 
 #[test]
 fn the_demo_finds_what_was_planted() {

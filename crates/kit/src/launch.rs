@@ -96,8 +96,7 @@ where
     F: FnOnce(Context) -> Fut,
     Fut: Future<Output = Result<(), Failure>>,
 {
-    let instance =
-        config.instance.clone().unwrap_or_else(|| format!("{}-{}", host_name(), std::process::id()));
+    let instance = config.instance.clone().unwrap_or_else(|| format!("{}-{}", host_name(), std::process::id()));
     let started = crate::crash::check().map_err(Failure::from).and_then(|armed| {
         let identity = Identity { service: name, version, instance: &instance };
         Ok((armed, telemetry::start(identity, config)?))
