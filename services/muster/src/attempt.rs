@@ -75,7 +75,7 @@ pub async fn attempt(args: &TryArgs, data: Option<PathBuf>) -> Result<(), Failur
         ],
         ..StackOptions::new(data.clone(), std::env::current_exe().or_exit(Exit::Internal)?)
     };
-    let Some(stack) = shutdown.or(Stack::start(options)).await else { return Ok(()) };
+    let Some(stack) = shutdown.or(Box::pin(Stack::start(options))).await else { return Ok(()) };
     let stack = stack?;
     let looking = look(&stack, site, assets, &data);
     let result = shutdown.or(Box::pin(looking)).await.unwrap_or(Ok(()));

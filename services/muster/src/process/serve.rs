@@ -120,37 +120,37 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
             watch_stdin(stop_with_stdin, &context);
             let MusterConfig { kit, bus, store, recorder, .. } = config;
             let config = muster_recorder::Config { kit, bus, store, recorder };
-            muster_recorder::Service::new(config, &context).await?.run(context).await
+            Box::pin(muster_recorder::Service::new(config, &context).await?.run(context)).await
         }),
         ServiceName::Scheduler => launch("scheduler", VERSION, &kit, move |context| async move {
             watch_stdin(stop_with_stdin, &context);
             let MusterConfig { kit, bus, scheduler, .. } = config;
             let config = muster_scheduler::Config { kit, bus, scheduler };
-            muster_scheduler::Service::new(config, &context).await?.run(context).await
+            Box::pin(muster_scheduler::Service::new(config, &context).await?.run(context)).await
         }),
         ServiceName::Evaluator => launch("evaluator", VERSION, &kit, move |context| async move {
             watch_stdin(stop_with_stdin, &context);
             let MusterConfig { kit, bus, store, evaluator, .. } = config;
             let config = muster_evaluator::Config { kit, bus, store, evaluator };
-            muster_evaluator::Service::new(config, &context).await?.run(context).await
+            Box::pin(muster_evaluator::Service::new(config, &context).await?.run(context)).await
         }),
         ServiceName::Watcher => launch("watcher", VERSION, &kit, move |context| async move {
             watch_stdin(stop_with_stdin, &context);
             let MusterConfig { kit, bus, watcher, .. } = config;
             let config = muster_watcher::Config { kit, bus, watcher };
-            muster_watcher::Service::new(config, &context).await?.run(context).await
+            Box::pin(muster_watcher::Service::new(config, &context).await?.run(context)).await
         }),
         ServiceName::Gateway => launch("gateway", VERSION, &kit, move |context| async move {
             watch_stdin(stop_with_stdin, &context);
             let MusterConfig { kit, bus, store, gateway, .. } = config;
             let config = muster_gateway::Config { kit, bus, store, gateway };
-            muster_gateway::Service::new(config, &context).await?.run(context).await
+            Box::pin(muster_gateway::Service::new(config, &context).await?.run(context)).await
         }),
         ServiceName::Scanner => launch("scanner", VERSION, &kit, move |context| async move {
             watch_stdin(stop_with_stdin, &context);
             let MusterConfig { kit, bus, scanner, .. } = config;
             let config = muster_scanner::Config { kit, bus, scanner };
-            muster_scanner::Service::new(config, &context).await?.run(context).await
+            Box::pin(muster_scanner::Service::new(config, &context).await?.run(context)).await
         }),
     }
 }

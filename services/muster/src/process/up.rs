@@ -81,7 +81,7 @@ pub async fn up(args: &UpArgs) -> Result<(), Failure> {
         },
         ..StackOptions::new(config.up.data_dir.clone(), program)
     };
-    let Some(stack) = shutdown.or(Stack::start(options)).await else { return Ok(()) };
+    let Some(stack) = shutdown.or(Box::pin(Stack::start(options))).await else { return Ok(()) };
     let stack = stack?;
     let addresses = stack.addresses();
     let gateway = addresses.gateway.as_deref().unwrap_or("none");
