@@ -13,6 +13,12 @@ TOOLS := $(VENV)/.installed
 FUZZ_CASES ?= 20000
 FUZZ_PACKAGES := muster-identify muster-bulletin muster-estate muster-bus muster-calendar muster-draw muster-sweep
 
+# Tests start these two as programs. Built with the tests, in one selection, because cargo would build half of what they
+# share a second time with other features; named, so that no test builds anything.
+PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
+test test-data: export MUSTER_PROGRAM := $(PROGRAMS)/muster
+test test-data: export MUSTER_ENGINE_PROGRAM := $(PROGRAMS)/muster-engine
+
 # How to run tests: nextest where it is installed, plain cargo elsewhere.
 HAVE_NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 NEXTEST := cargo nextest run --workspace --no-fail-fast
@@ -38,8 +44,12 @@ build-dev: ## the debug binary, target/debug/muster
 demo: engines build ## the main job on real input, on this machine, in under a minute
 	target/release/muster demo
 
+.PHONY: build-tests
+build-tests: ## everything that `make test` runs, and the debug binaries
+	cargo build --locked --workspace --bins --tests
+
 .PHONY: test
-test: engines $(TOOLS) ## every test of the workspace; with MUSTER_TEST_DATA=DIR also those over real feeds
+test: engines $(TOOLS) build-tests ## every test of the workspace; with MUSTER_TEST_DATA=DIR also those over real feeds
 	cargo test --locked --workspace --doc --quiet
 ifeq ($(HAVE_NEXTEST),yes)
 	$(NEXTEST) --locked
@@ -48,7 +58,7 @@ else
 endif
 
 .PHONY: test-data
-test-data: engines ## the suites over real feeds: make test-data MUSTER_TEST_DATA=DIR
+test-data: engines build-tests ## the suites over real feeds: make test-data MUSTER_TEST_DATA=DIR
 	@test -d "$(MUSTER_TEST_DATA)" || { echo "make test-data MUSTER_TEST_DATA=DIR: no such folder: '$(MUSTER_TEST_DATA)'" >&2; exit 2; }
 ifeq ($(HAVE_NEXTEST),yes)
 	MUSTER_TEST_DATA="$(abspath $(MUSTER_TEST_DATA))" $(NEXTEST) --locked --no-tests=warn -E '$(DATA_SUITES)'
