@@ -4,11 +4,12 @@
 //! heartbeat) it is made again after the last message read, so a reader sees every message once and in order. What the
 //! reader has passed is its own record, see [`crate::Positions`].
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, consumer, message::StreamMessage};
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -17,6 +18,8 @@ use crate::topology::Stream;
 /// Bytes asked for at once: 32 MiB are 128 of the largest slices, less than half a second of a disk at 70 MB/s.
 const PULL_BYTES: usize = 32 << 20;
 const PULL_MESSAGES: usize = 5_000;
+/// How often a waiting reader looks whether its connection still is the one it reads on.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(2);
@@ -110,6 +113,8 @@ pub struct Tail {
 struct Open {
     messages: consumer::pull::Stream,
     delivered: u64,
+    /// Connections that the client had made when this was opened.
+    connects: u64,
 }
 
 impl std::fmt::Debug for Tail {
@@ -151,10 +156,20 @@ impl Tail {
             self.take_one().await?;
         }
         let deadline = tokio::time::Instant::now() + limits.linger;
-        while self.pending > 0 && self.buffer.len() < limits.messages && self.buffer_bytes < limits.bytes {
-            match tokio::time::timeout_at(deadline, self.take_one()).await {
-                Ok(taken) => taken?,
-                Err(_) => break,
+        while self.buffer.len() < limits.messages && self.buffer_bytes < limits.bytes {
+            if self.pending > 0 {
+                match tokio::time::timeout_at(deadline, self.take_one()).await {
+                    Ok(taken) => taken?,
+                    Err(_) => break,
+                }
+            } else {
+                // A message that was the stream's last when it was sent may have others behind it by now, that wait
+                // here: whoever is slow would otherwise take them one by one.
+                let arrived = if self.open.is_some() { self.take_one().now_or_never() } else { None };
+                match arrived {
+                    Some(taken) => taken?,
+                    None => break,
+                }
             }
         }
         self.buffer_bytes = 0;
@@ -176,7 +191,16 @@ impl Tail {
                 self.reopen().await;
                 continue;
             };
-            let message = match open.messages.next().await {
+            let next = tokio::select! {
+                biased;
+                next = open.messages.next() => next,
+                () = connected_again(&self.jetstream, open.connects) => {
+                    tracing::debug!(stream = self.stream.name(), "the connection was made again");
+                    self.open = None;
+                    continue;
+                }
+            };
+            let message = match next {
                 Some(Ok(message)) => message,
                 Some(Err(error)) => {
                     tracing::debug!(stream = self.stream.name(), %error, "the tail broke");
@@ -226,8 +250,9 @@ impl Tail {
     }
 
     async fn reopen(&mut self) {
+        let connects = connects(&self.jetstream);
         match self.try_open().await {
-            Ok(messages) => self.open = Some(Open { messages, delivered: 0 }),
+            Ok(messages) => self.open = Some(Open { messages, delivered: 0, connects }),
             Err(error) => {
                 tracing::warn!(stream = self.stream.name(), after = self.read, %error, "cannot read the stream, trying again");
                 self.broke().await;
@@ -271,6 +296,19 @@ impl Tail {
     fn unique_name(&self) -> String {
         let inbox = self.jetstream.client().new_inbox();
         format!("tail-{}", inbox.rsplit('.').next().unwrap_or(&inbox))
+    }
+}
+
+fn connects(jetstream: &jetstream::Context) -> u64 {
+    jetstream.client().statistics().connects.load(Ordering::Relaxed)
+}
+
+/// Waits until the connection is another one. What was on its way on the old one is lost: the consumer has counted it as
+/// sent and waits for no acknowledgement, so where nothing comes after it nothing shows that it is missing.
+async fn connected_again(jetstream: &jetstream::Context, before: u64) {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    while connects(jetstream) == before {
+        look.tick().await;
     }
 }
 
