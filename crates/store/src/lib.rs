@@ -7,6 +7,7 @@ mod insert;
 pub mod options;
 pub mod permissions;
 pub mod query;
+mod recorded;
 pub mod rows;
 pub mod schema;
 pub mod snapshot;
@@ -15,6 +16,7 @@ mod store;
 pub use block::{BlockBuilder, EncodedBlock};
 pub use error::{InsertError, StoreError};
 pub use options::StoreOptions;
+pub use recorded::Recorded;
 pub use schema::{SCHEMA_VERSION, TableEngine};
 pub use store::Store;
 

@@ -22,7 +22,8 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecorderConfig {
-    /// Generation of the store that is filled; `muster replay` fills a new one beside it.
+    /// Generation of the store that is filled. Another one, with another `store.database`, is filled from what the streams
+    /// still hold.
     pub generation: u32,
     /// Rows of a batch.
     pub batch_rows_max: usize,

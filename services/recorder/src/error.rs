@@ -1,6 +1,7 @@
 //! Why the recorder stops.
 
 use muster_bus::{BusError, KvError, LeadershipLost, PublishError, TailError};
+use muster_kit::Exit;
 use muster_store::{InsertError, StoreError};
 use thiserror::Error;
 
@@ -10,7 +11,7 @@ pub enum RecorderError {
     /// The stream is not the one that was recorded, or has lost its end.
     #[error(
         "failed to go on with {stream}: the broker lost its tail: {evidence}; what was recorded is kept. Restore the broker \
-         from its backup, or begin a new generation with `muster replay --generation {next_generation}`"
+         from its backup, or begin a new generation: recorder.generation and evaluator.generation = {next_generation}, with a new store.database"
     )]
     LostTail {
         /// Stream.
@@ -68,6 +69,21 @@ pub enum RecorderError {
 }
 
 impl RecorderError {
+    /// How the process ends. What a new start would find again is not an engine's bad moment.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::LostTail { .. } | Self::Record { .. } | Self::UpgradeMe { .. } | Self::Tail(_) => Exit::Data,
+            Self::TakenOver { .. }
+            | Self::Leadership(_)
+            | Self::Bus(_)
+            | Self::Kv(_)
+            | Self::Publish(_)
+            | Self::Insert(_)
+            | Self::Store(_) => Exit::Unavailable,
+        }
+    }
+
     /// Whether standing by is all there is to do.
     #[must_use]
     pub const fn is_taken_over(&self) -> bool {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use muster_bus::{Bucket, Bus, Declared, Kv, KvError, RecorderRecord, Stream, decode};
 use muster_ids::EventId;
+use muster_store::{Recorded, Store};
 
 use crate::error::RecorderError;
 
@@ -18,8 +19,13 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Reads the record and compares it with the stream.
-    pub(crate) async fn load(bus: &Bus, stream: Stream, generation: u32) -> Result<Self, RecorderError> {
+    /// Reads the record and compares it with the stream, and with the rows that stand.
+    pub(crate) async fn load(bus: &Bus, store: &Store, stream: Stream, generation: u32) -> Result<Self, RecorderError> {
+        // Before the record is read: whoever still acts declares first and inserts then, so no row is ahead of it.
+        let stands = match recorded(stream) {
+            Some(recorded) => store.last_recorded(recorded).await?,
+            None => 0,
+        };
         let kv = bus.kv(Bucket::Recorder).await?;
         let key = RecorderRecord::key(stream, generation);
         let info = bus.stream_info(stream).await?;
@@ -43,6 +49,11 @@ impl Keeper {
         };
         if record.incarnation != info.incarnation {
             return Err(lost("the stream was made anew since".to_owned()));
+        }
+        // The record lives on the bus too: one that was restored from an older copy contradicts only the rows.
+        let known = record.declared.as_ref().map_or(record.committed, |declared| declared.last);
+        if stands > known {
+            return Err(lost(format!("rows of message {stands} stand in the store, its record ends at {known}")));
         }
         let committed = (record.committed, record.committed_event);
         let declared = record.declared.as_ref().map(|declared| (declared.last, declared.last_event));
@@ -91,6 +102,15 @@ impl Keeper {
     async fn changed_after_all(&self, value: &Bytes) -> Option<u64> {
         let entry = self.kv.get(&self.key).await.ok()??;
         (entry.value == *value).then_some(entry.revision)
+    }
+}
+
+const fn recorded(stream: Stream) -> Option<Recorded> {
+    match stream {
+        Stream::Events => Some(Recorded::Events),
+        Stream::Plans => Some(Recorded::Plans),
+        Stream::Verdicts => Some(Recorded::Verdicts),
+        Stream::Orders | Stream::Dead => None,
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use muster_bus::{Bucket, Bus, Leadership, Publisher, Relief, Stream, relieve};
 use muster_connect::producer;
-use muster_kit::{Context, Failure, OnError};
+use muster_kit::supervise::TaskFailure;
+use muster_kit::{Context, Exit, Failure, OnError};
 use muster_store::Store;
 
 use crate::config::{Config, RecorderConfig};
@@ -61,10 +62,17 @@ impl Service {
             Ok::<_, RecorderError>(())
         });
         context.readiness.condition("recorder").met();
-        tasks.finish().await?;
+        tasks.finish().await.map_err(failure)?;
         self.bus.close().await;
         Ok(())
     }
+}
+
+/// With the exit code of the recorder's own error, where that is the cause.
+fn failure(failed: TaskFailure) -> Failure {
+    let failed = anyhow::Error::from(failed);
+    let exit = failed.chain().find_map(|cause| cause.downcast_ref::<RecorderError>().map(RecorderError::exit));
+    Failure::new(exit.unwrap_or(Exit::Internal), failed)
 }
 
 /// Stands by, acts, and stands by again.

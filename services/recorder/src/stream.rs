@@ -46,7 +46,7 @@ struct Position {
 impl Recording {
     /// Records until another recorder takes over or something fails. Dropping it at any point is a crash, and harmless.
     pub(crate) async fn run(&self) -> Result<(), RecorderError> {
-        let mut keeper = Keeper::load(&self.bus, self.stream, self.config.generation).await?;
+        let mut keeper = Keeper::load(&self.bus, &self.store, self.stream, self.config.generation).await?;
         if let Some(declared) = keeper.record().declared.clone() {
             tracing::info!(stream = self.stream.name(), first = declared.first, last = declared.last, "repeating");
             let prepared = self.repeat(declared.first, declared.last).await?;

@@ -188,10 +188,7 @@ impl Stack {
         replica: u32,
         environment: Vec<(String, String)>,
     ) -> Result<(), Failure> {
-        let name = process_name(service, replica);
-        if let Some(at) = self.children.iter().position(|child| child.name == name) {
-            self.children.remove(at).end().await;
-        }
+        self.end(service, replica).await;
         self.options.environment.retain(|(of, _)| *of != service);
         self.options.environment.push((service, environment));
         self.start_service(service, replica)
@@ -218,6 +215,14 @@ impl Stack {
     /// The first one that is not, and why.
     pub async fn ready(&mut self) -> Result<(), Failure> {
         self.wait_until_ready().await
+    }
+
+    /// Kills one process for good.
+    pub async fn end(&mut self, service: ServiceName, replica: u32) {
+        let name = process_name(service, replica);
+        if let Some(at) = self.children.iter().position(|child| child.name == name) {
+            self.children.remove(at).end().await;
+        }
     }
 
     /// How often a process has ended without having been asked to.
@@ -294,7 +299,7 @@ impl Stack {
             program: otherwise.program.unwrap_or_else(|| self.options.program.clone()),
             arguments,
             environment: environment.flat_map(|(_, variables)| variables.clone()).collect(),
-            final_codes: [Exit::Usage, Exit::Permission, Exit::CannotCreate].map(Exit::code).to_vec(),
+            final_codes: [Exit::Usage, Exit::Data, Exit::Permission, Exit::CannotCreate].map(Exit::code).to_vec(),
             name,
         })?);
         Ok(())
