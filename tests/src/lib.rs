@@ -4,11 +4,17 @@
 mod books;
 mod load;
 mod program;
+mod proxies;
 mod rig;
 mod rng;
+mod serve;
+mod wait;
 
 pub use books::{Books, TableCount};
-pub use load::{Load, Sent};
+pub use load::{Load, Sent, is_full};
 pub use program::muster_program;
+pub use proxies::Proxies;
 pub use rig::{Rig, RigOptions};
-pub use rng::Rng;
+pub use rng::{Rng, seed};
+pub use serve::{Ended, run_to_end};
+pub use wait::until;

@@ -1,9 +1,11 @@
 //! A seeded load: slices, outcomes, plans and verdicts as services publish them, some of it broken; and the model of what
 //! has to stand in the store afterwards.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 use jiff::Timestamp;
-use muster_bus::{Bus, Draft, Expect, Publisher, SiteName, Stream, Subject};
+use muster_bus::{Bus, Draft, Expect, PublishError, Publisher, SiteName, Stream, Subject, decode};
 use muster_ids::{EventId, FindingId, HostId, OrderId, SweepId};
 use muster_proto::v1::{self, envelope::Body};
 
@@ -25,6 +27,17 @@ pub struct Sent {
     pub verdicts: u64,
     /// Messages that no reader can read.
     pub broken: u64,
+}
+
+/// Between two attempts to publish.
+const RETRY_EVERY: Duration = Duration::from_millis(100);
+/// An engine that was killed is back within seconds; on a loaded machine it takes longer.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Whether a load was refused since a stream is full.
+#[must_use]
+pub fn is_full(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(PublishError::Full { .. }))
 }
 
 /// Publishes as the services would.
@@ -183,9 +196,49 @@ impl Load {
         Ok(())
     }
 
+    /// Publishes until the answer is definite: a bus that dies and comes back costs time and nothing else.
     async fn publish(&self, subject: &Subject, id: EventId, body: Body, expect: Expect) -> anyhow::Result<u64> {
         let draft = Draft::by_service(id, Timestamp::from_second(1_800_000_000)?, "all", "test", body);
-        Ok(self.publisher.publish(subject, draft, expect).await?.sequence)
+        let mut tick = tokio::time::interval(RETRY_EVERY);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let error = match self.publisher.publish(subject, draft.clone(), expect).await {
+                Ok(published) => return Ok(published.sequence),
+                Err(error) => error,
+            };
+            // Ours, of an attempt whose answer was lost.
+            if matches!(error, PublishError::Conflict { .. }) {
+                return self.stands(subject, id).await?.ok_or_else(|| error.into());
+            }
+            let again = matches!(error, PublishError::Indefinite { .. }) && tokio::time::Instant::now() < deadline;
+            if !again {
+                return Err(error.into());
+            }
+            tick.tick().await;
+        }
+    }
+
+    /// Where the last message on a subject stands, if it is this event.
+    async fn stands(&self, subject: &Subject, id: EventId) -> anyhow::Result<Option<u64>> {
+        let of = |stream: &Stream| subject.as_str().starts_with(stream.subjects().trim_end_matches('>'));
+        let Some(stream) = Stream::RECORDED.into_iter().find(of) else { return Ok(None) };
+        let Some(last) = self.bus.last_on_subject(stream, subject).await? else { return Ok(None) };
+        let (envelope, _) = decode(last.payload)?;
+        Ok((envelope.event_id == id.as_bytes()).then_some(last.sequence))
+    }
+
+    /// Bursts until EVENTS is full. What was accepted until then is in the model.
+    ///
+    /// # Errors
+    /// When the bus refuses for another reason, or it is never full.
+    pub async fn until_full(&mut self) -> anyhow::Result<()> {
+        loop {
+            match self.burst().await {
+                Ok(()) => {}
+                Err(error) if is_full(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Compares what stands in the store with what was sent.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use muster::process::{ServiceName, Stack, StackOptions};
+use muster_bus::topology::Sizing;
 use muster_bus::{Bucket, Bus, RecorderRecord, Stream};
 use muster_engines::Durability;
 use tempfile::TempDir;
@@ -22,6 +23,8 @@ pub struct RigOptions {
     pub environment: Vec<(ServiceName, Vec<(String, String)>)>,
     /// Sync every write, as in production. Off: what survives `kill -9` is the same, and rounds are quicker.
     pub durable: bool,
+    /// Sizes of the streams; none: those of one machine.
+    pub sizing: Option<Sizing>,
 }
 
 /// A running stack and an administrator's connections to its engines.
@@ -49,6 +52,7 @@ impl Rig {
             services: options.services,
             set: options.set,
             environment: options.environment,
+            sizing: options.sizing.unwrap_or(Sizing::EMBEDDED),
             durability: if options.durable { Durability::EveryWrite } else { Durability::Relaxed },
             ..StackOptions::new(directory.path().join("stack"), muster_program().to_owned())
         })
@@ -93,6 +97,23 @@ impl Rig {
             }
         }
         Ok(())
+    }
+
+    /// The log of a process.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn log_of(&self, process: &str) -> anyhow::Result<String> {
+        Ok(std::fs::read_to_string(self.directory().join("stack/log").join(format!("{process}.log")))?)
+    }
+
+    /// Who acts in a role now.
+    ///
+    /// # Errors
+    /// When the bus does not answer.
+    pub async fn leader(&self, role: &str) -> anyhow::Result<Option<String>> {
+        let entry = self.bus.kv(Bucket::Leaders).await?.get(role).await?;
+        Ok(entry.map(|entry| String::from_utf8_lossy(&entry.value).into_owned()))
     }
 
     /// Stops everything.

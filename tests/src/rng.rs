@@ -1,5 +1,14 @@
 //! Seeded choices: SplitMix64 (Steele, Lea and Flood 2014). The seed of a failed round is printed and replays it.
 
+/// The seed of this run: `MUSTER_SEED`, or the one that every run has. Said on standard error.
+#[expect(clippy::print_stderr, reason = "a failed test shows how it is replayed")]
+#[must_use]
+pub fn seed() -> u64 {
+    let seed = std::env::var("MUSTER_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_123);
+    eprintln!("seed {seed}: replay with MUSTER_SEED={seed}");
+    seed
+}
+
 /// A generator.
 #[derive(Debug, Clone)]
 pub struct Rng(u64);
@@ -12,7 +21,6 @@ impl Rng {
     }
 
     /// The next number.
-    #[expect(clippy::should_implement_trait, reason = "an endless generator, not an iterator")]
     pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;

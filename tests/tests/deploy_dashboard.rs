@@ -1,6 +1,6 @@
 //! What is deployed for Grafana reads the store: every statement of the dashboards, and every view that is the documented
 //! interface, as the user that Grafana has, over tables that hold rows.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct RecorderRecord {
     /// Identity of the stream: when it was created. A stream made anew is another.
     pub incarnation: String,
-    /// Generation of the store: `muster replay` fills a new one.
+    /// Generation of the store: another one is filled from the beginning of the streams.
     pub generation: u32,
     /// Every message up to here stands in the store.
     pub committed: u64,

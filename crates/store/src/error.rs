@@ -70,7 +70,7 @@ pub enum StoreError {
     },
     /// A migration that was applied reads differently now.
     #[error(
-        "trust the schema of database {database:?}: migration {version:04}-{name} was applied with another text; restore the file or rebuild the store with `muster replay`"
+        "trust the schema of database {database:?}: migration {version:04}-{name} was applied with another text; use the version that made it, or fill a new store.database with another recorder.generation"
     )]
     MigrationChanged {
         /// Which database.

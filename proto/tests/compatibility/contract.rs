@@ -68,9 +68,11 @@ fn promise(message: &DescriptorProto, field: &FieldDescriptorProto) -> String {
         Label::Optional if field.proto3_optional() => "optional ",
         Label::Optional => "",
     };
-    let of = match field.r#type() {
-        Type::Message | Type::Enum | Type::Group => field.type_name().trim_start_matches('.').to_owned(),
-        other => other.as_str_name().trim_start_matches("TYPE_").to_lowercase(),
+    let named = [Type::Message, Type::Enum, Type::Group].contains(&field.r#type());
+    let of = if named {
+        field.type_name().trim_start_matches('.').to_owned()
+    } else {
+        field.r#type().as_str_name().trim_start_matches("TYPE_").to_lowercase()
     };
     let choice = match field.oneof_index.and_then(|index| message.oneof_decl.get(usize::try_from(index).ok()?)) {
         Some(choice) if !field.proto3_optional() => format!(" in oneof {}", choice.name()),

@@ -3,7 +3,14 @@
 //! Prints one line: `bench connect_sweep <units/s>; nmap <units/s>; ratio <x>`, and the recall and errors of both.
 //! Needs nmap, and 16,384 open files (13,107 listeners and the scanner's sockets are in this process).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, missing_docs, reason = "a benchmark")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a benchmark"
+)]
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};

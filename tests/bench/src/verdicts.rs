@@ -179,7 +179,7 @@ pub(crate) fn address(bytes: &[u8]) -> anyhow::Result<Ipv6Addr> {
     if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
         return Ok(std::net::Ipv4Addr::from(v4).to_ipv6_mapped());
     }
-    Ok(<[u8; 16]>::try_from(bytes).map(Ipv6Addr::from).context("an address has 4 or 16 bytes")?)
+    <[u8; 16]>::try_from(bytes).map(Ipv6Addr::from).context("an address has 4 or 16 bytes")
 }
 
 pub(crate) fn millis(at: Option<&prost_types::Timestamp>) -> Millis {
