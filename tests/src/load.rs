@@ -241,6 +241,17 @@ impl Load {
         }
     }
 
+    /// Tries one more burst, and gives back why it was refused.
+    ///
+    /// # Errors
+    /// When it was not.
+    pub async fn refused_burst(&mut self) -> anyhow::Result<anyhow::Error> {
+        match self.burst().await {
+            Ok(()) => anyhow::bail!("the burst was accepted"),
+            Err(error) => Ok(error),
+        }
+    }
+
     /// Compares what stands in the store with what was sent.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use muster::process::{ServiceName, Stack, StackOptions};
 use muster_bus::topology::Sizing;
 use muster_bus::{Bucket, Bus, RecorderRecord, Stream};
-use muster_engines::Durability;
+use muster_engines::{Durability, Ports};
 use tempfile::TempDir;
 
 use crate::books::Books;
@@ -25,6 +25,8 @@ pub struct RigOptions {
     pub durable: bool,
     /// Sizes of the streams; none: those of one machine.
     pub sizing: Option<Sizing>,
+    /// Port of NATS's monitoring pages.
+    pub nats_monitoring: Option<u16>,
 }
 
 /// A running stack and an administrator's connections to its engines.
@@ -52,6 +54,7 @@ impl Rig {
             services: options.services,
             set: options.set,
             environment: options.environment,
+            ports: Ports { nats_monitoring: options.nats_monitoring, ..Ports::default() },
             sizing: options.sizing.unwrap_or(Sizing::EMBEDDED),
             durability: if options.durable { Durability::EveryWrite } else { Durability::Relaxed },
             ..StackOptions::new(directory.path().join("stack"), muster_program().to_owned())

@@ -13,7 +13,7 @@ use tokio::process::Command;
 pub struct Ended {
     /// Exit code; none: a signal.
     pub code: Option<i32>,
-    /// What it said on standard error, apart from its log: the lines that begin with `error:`.
+    /// Why it ended, as it said on standard error: to a person, or in the last line of its log.
     pub errors: Vec<String>,
     /// All of it.
     pub said: String,
@@ -35,6 +35,16 @@ pub async fn run_to_end<A: AsRef<std::ffi::OsStr>>(program: &Path, arguments: &[
     };
     let status = tokio::time::timeout(Duration::from_secs(60), ended).await;
     let status = status.map_err(|_| anyhow::anyhow!("it has not ended after a minute: {said}"))??;
-    let errors = said.lines().filter(|line| line.starts_with("error:")).map(str::to_owned).collect();
+    let errors = said.lines().filter_map(last_word).collect();
     Ok(Ended { code: status.code(), errors, said })
+}
+
+/// A line that says why the process ends.
+fn last_word(line: &str) -> Option<String> {
+    if line.starts_with("error:") {
+        return Some(line.to_owned());
+    }
+    let said: serde_json::Value = serde_json::from_str(line).ok()?;
+    let ends = said["level"] == "ERROR" && said["target"] == "muster_kit::launch";
+    ends.then(|| said["message"].as_str().unwrap_or_default().to_owned())
 }

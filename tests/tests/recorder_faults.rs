@@ -1,15 +1,23 @@
 //! The network breaks and the engines die, each at a chosen byte, and every row stands once (I-2).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
+use std::time::Duration;
+
 use muster::process::ServiceName;
 use muster_engines::faults::{Counts, Fault, Proxy, Request};
-use muster_tests::{Load, Proxies, Rig, RigOptions, Rng, seed};
+use muster_tests::{Load, Proxies, Rig, RigOptions, Rng, seed, until};
+use tokio::time::MissedTickBehavior;
 
 /// The recorder asks ClickHouse with the statement in the URL, and changes its record by publishing on this subject.
-const INSERT: &str = "INSERT";
+const INSERT: &str = "INSERT+INTO+";
 const RECORD: &str = "PUB $KV.recorder.";
 /// An insert without an answer is repeated after this, so that a held one is; ClickHouse answers within tens of ms.
 const INSERT_TIMEOUT: &str = "store.insert_timeout_ms=1000";
+
+/// A batch takes about as long.
+const BETWEEN_BURSTS: Duration = Duration::from_millis(20);
+/// Until a fault has come about.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A rig whose recorder stands behind proxies, and a load.
 struct World {
@@ -41,11 +49,17 @@ impl World {
         held.await.map_err(|error| error.context(format!("after {after}")))
     }
 
+    /// How often an insert was tried again.
+    fn repeated(&self) -> anyhow::Result<usize> {
+        Ok(self.rig.log_of("recorder-1")?.matches("insert is repeated").count())
+    }
+
     /// Bursts until the proxy has counted what was wanted.
     async fn load_until(&mut self, which: Engine, wanted: impl Fn(&Counts) -> bool) -> anyhow::Result<()> {
         let Self { proxies, load, .. } = self;
         let proxy = which.proxy(proxies);
-        let mut bursts = tokio::time::interval(std::time::Duration::from_millis(20));
+        let mut bursts = tokio::time::interval(BETWEEN_BURSTS);
+        bursts.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let seen = proxy.wait(&wanted);
         tokio::pin!(seen);
         let all = async {
@@ -56,7 +70,7 @@ impl World {
                 }
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(90), all).await?
+        tokio::time::timeout(PATIENCE, all).await.map_err(|_| anyhow::anyhow!("the fault never came"))?
     }
 }
 
@@ -124,13 +138,12 @@ async fn a_delayed_answer_is_asked_for_again_and_counts_once() {
         for engine in Engine::BOTH {
             let fault = Fault::HoldAnswer(engine.request(&mut world.rng));
             let proxy = engine.proxy(&world.proxies);
-            let before = proxy.counts().answers_held;
+            let (before, repeated) = (proxy.counts().answers_held, world.repeated().unwrap());
             proxy.set(fault.clone()).await.unwrap();
             world.load_until(engine, |counts| counts.answers_held > before).await.unwrap();
             if matches!(engine, Engine::Store) {
-                // The same insert on another connection, while the first one stands and has been carried out.
-                let accepted = world.proxies.store.counts().accepted;
-                world.load_until(engine, |counts| counts.accepted > accepted).await.unwrap();
+                // The same insert again, while the first one has been carried out and waits for its answer.
+                until("the insert to be repeated", || async { Ok(world.repeated()? > repeated) }).await.unwrap();
             }
             world.load.burst().await.unwrap();
             engine.proxy(&world.proxies).release();
@@ -157,7 +170,7 @@ async fn a_connection_that_is_half_open_is_given_up_and_loses_nothing() {
             Engine::Bus => {
                 let rig = &world.rig;
                 let silent = || async { Ok(rig.leader("recorder.EVENTS.1").await?.is_none()) };
-                muster_tests::until("the leader's term to end", silent).await.unwrap();
+                until("the leader's term to end", silent).await.unwrap();
             }
         }
         world.load.burst().await.unwrap();

@@ -79,7 +79,9 @@ pub fn producer(context: &Context) -> Producer {
     }
 }
 
-fn bus_failure(error: BusError) -> Failure {
+/// The failure of a process: one line, with the exit code of what is wrong.
+#[must_use]
+pub fn bus_failure(error: BusError) -> Failure {
     let exit = match &error {
         BusError::Unreachable { .. } => Exit::Unavailable,
         BusError::Unauthorized { .. } | BusError::Forbidden { .. } => Exit::Permission,

@@ -4,5 +4,5 @@
 mod bus;
 mod store;
 
-pub use bus::{BusConfig, producer};
-pub use store::StoreConfig;
+pub use bus::{BusConfig, bus_failure, producer};
+pub use store::{StoreConfig, store_failure};

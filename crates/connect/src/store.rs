@@ -70,7 +70,9 @@ impl StoreConfig {
     }
 }
 
-fn store_failure(error: StoreError) -> Failure {
+/// The failure of a process: one line, with the exit code of what is wrong.
+#[must_use]
+pub fn store_failure(error: StoreError) -> Failure {
     let exit = match &error {
         StoreError::Unreachable { .. } => Exit::Unavailable,
         StoreError::WrongPassword { .. } | StoreError::MissingPermission { .. } => Exit::Permission,

@@ -1,6 +1,7 @@
 //! ClickHouse: schema, exactly-once batches, the queries; rows to domain.
 
 pub mod block;
+mod durability;
 pub mod encode;
 pub mod error;
 mod insert;

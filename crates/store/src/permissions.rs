@@ -84,6 +84,8 @@ pub fn users(database: &str) -> Vec<ServiceUser> {
                 "GRANT TABLE ENGINE ON ReplicatedMergeTree".to_owned(),
                 "GRANT TABLE ENGINE ON ReplicatedReplacingMergeTree".to_owned(),
                 "GRANT CLUSTER, KILL QUERY ON *.*".to_owned(),
+                // To see whether what is answered has been synced.
+                "GRANT SELECT ON system.merge_tree_settings".to_owned(),
             ],
             settings: Vec::new(),
         },

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::error::StoreError;
+use crate::permissions::TABLES;
 use crate::store::Store;
 
 /// A maximum over a few narrow columns; the largest of them has one row a slice, not one an observation.
@@ -45,6 +46,25 @@ impl Recorded {
 }
 
 impl Store {
+    /// Whether the user may insert into every table that the recorder fills; the first one into which it may not is
+    /// named.
+    ///
+    /// # Errors
+    /// When the store does not answer, or a grant is missing.
+    pub async fn check_may_insert(&self) -> Result<(), StoreError> {
+        let database = &self.options.database;
+        for table in TABLES {
+            let query = format!("CHECK GRANT INSERT ON {database}.{table}");
+            let asked = self.client.query(&query);
+            let granted = self.within("what its user may insert", DEADLINE, asked.fetch_one::<u8>()).await?;
+            if granted == 0 {
+                let message = format!("INSERT ON {database}.{table}");
+                return Err(StoreError::MissingPermission { user: self.options.user.clone(), message });
+            }
+        }
+        Ok(())
+    }
+
     /// Sequence of the last message of a stream of which a row stands; 0: there is none.
     ///
     /// # Errors

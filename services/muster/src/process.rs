@@ -2,6 +2,7 @@
 
 mod admin;
 mod child;
+mod durability;
 mod engine;
 mod health;
 mod provision;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_bus::{Bucket, Bus, Leadership, Publisher, Relief, Stream, relieve};
-use muster_connect::producer;
+use muster_connect::{producer, store_failure};
 use muster_kit::supervise::TaskFailure;
 use muster_kit::{Context, Exit, Failure, OnError};
 use muster_store::Store;
@@ -34,6 +34,7 @@ impl Service {
     pub async fn new(config: Config, context: &Context) -> Result<Self, Failure> {
         let bus = config.bus.connect_checked(context, &Stream::RECORDED).await?;
         let store = config.store.connect(context.name).await?;
+        store.check_may_insert().await.map_err(store_failure)?;
         let publisher = bus.publisher(producer(context));
         Ok(Self { bus, store, publisher, config: Arc::new(config.recorder) })
     }

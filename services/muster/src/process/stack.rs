@@ -125,7 +125,7 @@ impl Stack {
             ..EnginesOptions::new(files, options.program.clone(), options.data_dir.join("engines"))
         })
         .await
-        .map_err(failed(Exit::Unavailable))?;
+        .map_err(not_started)?;
         let mut stack = Self {
             watch: AbortOnDropHandle::new(tokio::spawn(keep_running(engines.clone()))),
             addresses: Addresses {
@@ -206,6 +206,15 @@ impl Stack {
     /// When its secrets cannot be written.
     pub fn settings_of(&self, service: ServiceName) -> Result<Vec<String>, Failure> {
         let settings = self.connection_settings(service.name())?;
+        Ok(settings.into_iter().map(|(key, value)| format!("{key}={value}")).collect())
+    }
+
+    /// The same for an administrator's command.
+    ///
+    /// # Errors
+    /// When its secrets cannot be written.
+    pub fn admin_settings(&self) -> Result<Vec<String>, Failure> {
+        let settings = self.connection_settings("admin")?;
         Ok(settings.into_iter().map(|(key, value)| format!("{key}={value}")).collect())
     }
 
@@ -434,6 +443,11 @@ fn clickhouse_users() -> Vec<ClickHouseUser> {
             row_filters: Vec::new(),
         })
         .collect()
+}
+
+fn not_started(error: muster_engines::Error) -> Failure {
+    let taken = matches!(error, muster_engines::Error::PortTaken { .. });
+    failed(if taken { Exit::CannotCreate } else { Exit::Unavailable })(error)
 }
 
 fn failed<E: std::fmt::Display>(exit: Exit) -> impl Fn(E) -> Failure {
