@@ -64,7 +64,7 @@ async fn an_engine_that_cannot_be_reached_is_named_with_its_address() {
     let port = free_port();
     let nowhere = format!("bus.url=nats://127.0.0.1:{port}");
     for service in SERVICES {
-        let ended = run(&["serve", service], &[nowhere.clone()]).await;
+        let ended = run(&["serve", service], std::slice::from_ref(&nowhere)).await;
         assert_said(&ended, Exit::Unavailable, &["NATS", &port.to_string(), "bus.url"]);
     }
     let ended = run(&["provision"], &[nowhere]).await;

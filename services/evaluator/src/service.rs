@@ -68,7 +68,7 @@ impl Service {
         let judging = Desk::new(bus.clone(), verdicts, source, config, context.shutdown.clone());
         let mut tasks = context.supervisor();
         tasks.spawn_once("desk", OnError::ShutDown, async move {
-            judging.run(arrivals).await;
+            Box::pin(judging.run(arrivals)).await;
             Ok::<_, EvaluatorError>(())
         });
         tasks.spawn_once("sites", OnError::ShutDown, Box::pin(keep_sites(keeper, wanted)));
