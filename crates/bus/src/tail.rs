@@ -152,12 +152,22 @@ impl Tail {
     /// # Errors
     /// When messages that were not read are gone.
     pub async fn next_batch(&mut self, limits: Limits) -> Result<Batch, TailError> {
+        self.gather(limits, tokio::time::Instant::now()).await
+    }
+
+    /// As [`Self::next_batch`]; but before an instant it also waits for messages that have yet to be published, so that
+    /// a steady flow comes in few large batches instead of many small ones.
+    ///
+    /// # Errors
+    /// When messages that were not read are gone.
+    pub async fn gather(&mut self, limits: Limits, until: tokio::time::Instant) -> Result<Batch, TailError> {
         if self.buffer.is_empty() {
             self.take_one().await?;
         }
-        let deadline = tokio::time::Instant::now() + limits.linger;
+        let linger = tokio::time::Instant::now() + limits.linger;
         while self.buffer.len() < limits.messages && self.buffer_bytes < limits.bytes {
-            if self.pending > 0 {
+            let deadline = if self.pending > 0 { until.max(linger) } else { until };
+            if self.pending > 0 || deadline > tokio::time::Instant::now() {
                 match tokio::time::timeout_at(deadline, self.take_one()).await {
                     Ok(taken) => taken?,
                     Err(_) => break,

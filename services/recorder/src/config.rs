@@ -29,7 +29,7 @@ pub struct RecorderConfig {
     pub batch_rows_max: usize,
     /// Encoded bytes of a batch.
     pub batch_bytes_max: usize,
-    /// How long a batch waits for more while the stream has more, ms.
+    /// How long a batch gathers in a steady flow, ms; a message after a pause waits for nothing.
     pub linger_ms: u64,
     /// How often a stream's fill is looked at, ms.
     pub pressure_interval_ms: u64,
@@ -41,8 +41,10 @@ impl Default for RecorderConfig {
             generation: 1,
             batch_rows_max: 100_000,
             batch_bytes_max: 64 << 20,
-            // One message is on its way while the last is decoded: a few round trips on loopback.
-            linger_ms: 10,
+            // Ten inserts a second and table: a small one costs the store as much as one of thousands of rows, and what
+            // it leaves has to be merged. Half of it is a sixth of the 300 ms within which half of all changes are to
+            // be seen.
+            linger_ms: 100,
             // A stream of 2 GiB at 70 MB/s fills its last fifth in six seconds.
             pressure_interval_ms: 1_000,
         }

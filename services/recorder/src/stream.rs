@@ -15,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::RecorderConfig;
 use crate::error::RecorderError;
 use crate::keeper::Keeper;
-use crate::prepare::{Bounds, Newer, Prepared, prepare};
+use crate::prepare::{Bounds, Newer, NotAgain, Prepared, prepare, prepare_again};
 use crate::telemetry::Committed;
 
 /// How long an insert is repeated before the whole stream is begun anew from its record.
@@ -164,17 +164,14 @@ impl Recording {
         while messages.last().is_none_or(|message: &muster_bus::Received| message.sequence < last) {
             messages.extend(tail.next_batch(self.limits()).await?.messages);
         }
-        messages.retain(|message| message.sequence <= last);
-        let bounds = Bounds { rows_max: usize::MAX, bytes_max: usize::MAX };
-        match prepare(&mut messages, bounds) {
-            Ok(Some(prepared)) if prepared.range.last == last => Ok(prepared),
-            Ok(_) => Err(RecorderError::LostTail {
+        prepare_again(messages, first, last).map_err(|error| match error {
+            NotAgain::Newer(newer) => self.newer(newer),
+            NotAgain::Differs => RecorderError::LostTail {
                 stream: self.stream.name(),
                 evidence: format!("the declared range {first} to {last} cannot be made again"),
                 next_generation: self.config.generation + 1,
-            }),
-            Err(newer) => Err(self.newer(newer)),
-        }
+            },
+        })
     }
 
     /// Reads and encodes ahead of the inserts, by one batch.
@@ -182,9 +179,9 @@ impl Recording {
         let this = self.clone();
         tokio::spawn(async move {
             let mut tail = this.bus.tail(this.stream, &[], after);
-            let mut messages = Vec::new();
+            let (mut messages, mut taken_at) = (Vec::new(), Instant::now());
             loop {
-                let prepared = this.prepare_next(&mut tail, &mut messages).await;
+                let prepared = this.prepare_next(&mut tail, &mut messages, &mut taken_at).await;
                 let failed = prepared.is_err();
                 if sender.send(prepared).await.is_err() || failed {
                     return;
@@ -197,11 +194,14 @@ impl Recording {
         &self,
         tail: &mut Tail,
         messages: &mut Vec<muster_bus::Received>,
+        taken_at: &mut Instant,
     ) -> Result<Prepared, RecorderError> {
         let bounds = Bounds { rows_max: self.config.batch_rows_max, bytes_max: self.config.batch_bytes_max };
         loop {
             if messages.is_empty() {
-                *messages = tail.next_batch(self.limits()).await?.messages;
+                // After a pause the time is over already, and nothing is waited for.
+                let gathered = tail.gather(self.limits(), *taken_at + self.config.linger()).await?;
+                (*messages, *taken_at) = (gathered.messages, Instant::now());
             }
             // Encoding 64 MiB takes a tenth of a second: not on a thread that others wait for.
             let mut taken = std::mem::take(messages);
