@@ -121,8 +121,12 @@ fn millis(at: Option<&prost_types::Timestamp>) -> Millis {
     at.map_or(0, |at| at.seconds.clamp(0, SECONDS_MAX) * 1_000 + i64::from(at.nanos.clamp(0, 999_999_999)) / 1_000_000)
 }
 
-fn enumeration(field: &str, value: i32) -> Result<i8, BadEvent> {
-    i8::try_from(value).map_err(|_| BadEvent::new(field, format!("{value} is no value of it")))
+/// A declared value of an enumeration and no other: the store takes any number into an `Enum8`, and fails afterwards
+/// every query that reads one which has no name.
+fn enumeration<E: TryFrom<i32>>(field: &str, value: i32) -> Result<i8, BadEvent> {
+    let known = E::try_from(value).is_ok();
+    let number = i8::try_from(value).ok().filter(|_| known);
+    number.ok_or_else(|| BadEvent::new(field, format!("{value} is no value of it")))
 }
 
 fn block(field: &str, block: &v1::Block) -> Result<String, BadEvent> {
@@ -157,3 +161,6 @@ fn ports(field: &str, list: &[v1::PortRange]) -> Result<Vec<String>, BadEvent> {
 fn texts(list: &[String]) -> Vec<&str> {
     list.iter().map(String::as_str).collect()
 }
+
+#[cfg(test)]
+mod tests;

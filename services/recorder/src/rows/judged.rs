@@ -18,28 +18,21 @@ pub(super) fn batch(place: Place<'_>, batch: &v1::VerdictBatch, sink: &mut impl 
         hosts.push((
             id("host.host_id", &change.host_id)?,
             optional_address("host.address", &change.address)?,
-            enumeration("host.kind", change.kind)?,
+            enumeration::<v1::HostChangeKind>("host.kind", change.kind)?,
             merged_from,
         ));
     }
     let mut keys = Vec::with_capacity(batch.changes.len());
     for change in &batch.changes {
-        let verdict = change.verdict.as_ref().ok_or_else(|| BadEvent::new("change.verdict", "not set"))?;
-        keys.push((
-            verdict,
-            id("verdict.host_id", &verdict.host_id)?,
-            optional_address("change.address", &change.address)?,
-            enumeration("verdict.outcome", verdict.outcome)?,
-        ));
+        keys.push(Keys::of(change)?);
     }
     let mut position = 0;
     for (change, (host_id, address, kind, merged_from)) in batch.hosts.iter().zip(hosts) {
         host(place, change, host_id, address, kind, merged_from, position, sink);
         position += 1;
     }
-    for (change, (verdict, host_id, address, outcome)) in batch.changes.iter().zip(keys) {
-        let judged = Judged { place, batch, change, verdict, host_id, address, outcome, position };
-        judged.rows(sink)?;
+    for (change, keys) in batch.changes.iter().zip(keys) {
+        Judged { place, batch, change, keys, position }.rows(sink);
         position += 1;
     }
     Ok(())
@@ -97,34 +90,60 @@ fn host(
     });
 }
 
-struct Judged<'a> {
-    place: Place<'a>,
-    batch: &'a v1::VerdictBatch,
-    change: &'a v1::VerdictChange,
+/// The parts of a change that may be wrong. All of a batch are checked before the first row of it is given.
+struct Keys<'a> {
     verdict: &'a v1::Verdict,
     host_id: Id,
     address: Ipv6Addr,
     outcome: i8,
+    finding_id: Id,
+    finding_state: i8,
+    disposition: i8,
+}
+
+impl<'a> Keys<'a> {
+    fn of(change: &'a v1::VerdictChange) -> Result<Self, BadEvent> {
+        let verdict = change.verdict.as_ref().ok_or_else(|| BadEvent::new("change.verdict", "not set"))?;
+        let host_id = id("verdict.host_id", &verdict.host_id)?;
+        let (finding_id, finding_state, disposition) = match &change.finding {
+            Some(finding) => (
+                id("finding.finding_id", &finding.finding_id)?,
+                enumeration::<v1::FindingState>("finding.state", finding.state)?,
+                enumeration::<v1::Disposition>("finding.disposition", finding.disposition)?,
+            ),
+            None => (*FindingId::of(HostId::from_array(host_id), &verdict.subject).as_bytes(), 0, 0),
+        };
+        Ok(Self {
+            verdict,
+            host_id,
+            address: optional_address("change.address", &change.address)?,
+            outcome: enumeration::<v1::Outcome>("verdict.outcome", verdict.outcome)?,
+            finding_id,
+            finding_state,
+            disposition,
+        })
+    }
+}
+
+struct Judged<'a> {
+    place: Place<'a>,
+    batch: &'a v1::VerdictBatch,
+    change: &'a v1::VerdictChange,
+    keys: Keys<'a>,
     position: u32,
 }
 
 impl Judged<'_> {
-    fn rows(&self, sink: &mut impl Sink) -> Result<(), BadEvent> {
-        let Self { place, verdict, change, .. } = self;
+    fn rows(&self, sink: &mut impl Sink) {
+        let Self { place, change, keys, .. } = self;
+        let verdict = keys.verdict;
         let none = v1::Finding::default();
         let finding = change.finding.as_ref().unwrap_or(&none);
-        let finding_id = if change.finding.is_some() {
-            id("finding.finding_id", &finding.finding_id)?
-        } else {
-            *FindingId::of(HostId::from_array(self.host_id), &verdict.subject).as_bytes()
-        };
-        let finding_state = enumeration("finding.state", finding.state)?;
-        let disposition = enumeration("finding.disposition", finding.disposition)?;
         let row = VerdictChangeRow {
             site: place.site,
-            host_id: self.host_id,
+            host_id: keys.host_id,
             subject: &verdict.subject,
-            outcome: self.outcome,
+            outcome: keys.outcome,
             reason: &verdict.reason,
             evidence: verdict
                 .evidence
@@ -137,16 +156,16 @@ impl Judged<'_> {
             valid_until: millis(verdict.valid_until.as_ref()),
             estate_revision: verdict.estate_revision,
             inventory_revision: verdict.inventory_revision,
-            address: self.address,
+            address: keys.address,
             title: &change.title,
-            finding_id,
-            finding_state,
+            finding_id: keys.finding_id,
+            finding_state: keys.finding_state,
             first_seen: millis(finding.first_seen.as_ref()),
             last_seen: millis(finding.last_seen.as_ref()),
             resolved_at: millis(finding.resolved_at.as_ref()),
             owner: &finding.owner,
             due_at: millis(finding.due_at.as_ref()),
-            disposition,
+            disposition: keys.disposition,
             disposition_reason: &finding.disposition_reason,
             disposition_until: millis(finding.disposition_until.as_ref()),
             reopened: finding.reopened,
@@ -165,7 +184,6 @@ impl Judged<'_> {
         if change.finding.is_some() {
             sink.row(&standing_finding(row));
         }
-        Ok(())
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn slice(place: Place<'_>, slice: &v1::Slice, sink: &mut impl Sink) -
         next_unit = observation.unit + 1;
         let port = u16::try_from(observation.port)
             .map_err(|_| BadEvent::new("observation.port", format!("{} is not a port", observation.port)))?;
-        let transport = enumeration("observation.transport", observation.transport)?;
+        let transport = enumeration::<v1::Transport>("observation.transport", observation.transport)?;
         checked.push((address("observation.address", &observation.address)?, port, transport));
     }
     let scanner = slice.vantage.as_ref();
@@ -137,7 +137,7 @@ pub(super) fn outcome(place: Place<'_>, outcome: &v1::OrderOutcome, sink: &mut i
         order_id: id("order_outcome.order_id", &outcome.order_id)?,
         sweep_id: id("order_outcome.sweep_id", &outcome.sweep_id)?,
         site: place.site,
-        result: enumeration("order_outcome.result", outcome.result)?,
+        result: enumeration::<v1::OrderResult>("order_outcome.result", outcome.result)?,
         reason: &outcome.reason,
         slices: outcome.slices,
         units: outcome.units,

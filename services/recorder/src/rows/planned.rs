@@ -10,7 +10,7 @@ use super::{BadEvent, Place, Sink, address, blocks, enumeration, id, millis, opt
 pub(super) fn started(place: Place<'_>, sweep: &v1::SweepStarted, sink: &mut impl Sink) -> Result<(), BadEvent> {
     sink.row(&SweepStartedRow {
         sweep_id: id("sweep_started.sweep_id", &sweep.sweep_id)?,
-        kind: enumeration("sweep_started.kind", sweep.kind)?,
+        kind: enumeration::<v1::SweepKind>("sweep_started.kind", sweep.kind)?,
         site: place.site,
         schedule: &sweep.schedule,
         due_at: millis(sweep.due_at.as_ref()),
@@ -34,7 +34,7 @@ pub(super) fn issued(place: Place<'_>, issued: &v1::OrderIssued, sink: &mut impl
     sink.row(&OrderIssuedRow {
         order_id: id("order.order_id", &order.order_id)?,
         sweep_id: id("order.sweep_id", &order.sweep_id)?,
-        sweep_kind: enumeration("order.sweep_kind", order.sweep_kind)?,
+        sweep_kind: enumeration::<v1::SweepKind>("order.sweep_kind", order.sweep_kind)?,
         site: place.site,
         lease_index: order.lease_index,
         issued_at: millis(order.issued_at.as_ref()),
@@ -57,7 +57,7 @@ pub(super) fn finished(place: Place<'_>, sweep: &v1::SweepFinished, sink: &mut i
     let coverage = sweep.coverage.as_ref().ok_or_else(|| BadEvent::new("sweep_finished.coverage", "not set"))?;
     sink.row(&SweepFinishedRow {
         sweep_id: id("sweep_finished.sweep_id", &sweep.sweep_id)?,
-        kind: enumeration("sweep_finished.kind", sweep.kind)?,
+        kind: enumeration::<v1::SweepKind>("sweep_finished.kind", sweep.kind)?,
         site: place.site,
         planned: coverage.planned,
         open: coverage.open,
