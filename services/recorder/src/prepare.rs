@@ -79,8 +79,35 @@ pub(crate) fn prepare(messages: &mut Vec<Received>, bounds: Bounds) -> Result<Op
     Ok(Some(Prepared { range, blocks: blocks.finish(), rows, dead }))
 }
 
+/// Why a declared range cannot be made again.
+#[derive(Debug)]
+pub(crate) enum NotAgain {
+    /// It holds an event that this version does not read: another version declared it.
+    Newer(Newer),
+    /// The messages are not those that were declared.
+    Differs,
+}
+
+/// Prepares exactly the messages of a declared range, however much they are.
+pub(crate) fn prepare_again(mut messages: Vec<Received>, first: u64, last: u64) -> Result<Prepared, NotAgain> {
+    messages.retain(|message| message.sequence <= last);
+    let bounds = Bounds { rows_max: usize::MAX, bytes_max: usize::MAX };
+    match prepare(&mut messages, bounds).map_err(NotAgain::Newer)? {
+        Some(prepared) if prepared.range.first == first && prepared.range.last == last => Ok(prepared),
+        // It ended early. What stands there now is the first of the rest: where it is newer, that is the reason.
+        Some(_) => match prepare(&mut messages, bounds) {
+            Err(newer) => Err(NotAgain::Newer(newer)),
+            Ok(_) => Err(NotAgain::Differs),
+        },
+        None => Err(NotAgain::Differs),
+    }
+}
+
 /// Tables are partitioned by the month of the broker's time, and a block is of one partition.
 fn month(received: &Received) -> (i16, i8) {
     let at = received.stored_at.to_zoned(TimeZone::UTC);
     (at.year(), at.month())
 }
+
+#[cfg(test)]
+mod tests;
