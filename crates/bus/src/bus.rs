@@ -10,7 +10,7 @@ use crate::error::BusError;
 use crate::kv::Kv;
 use crate::orders::{InFlight, OrderQueue};
 use crate::positions::Positions;
-use crate::publish::Publisher;
+use crate::publish::{Publisher, kind_header};
 use crate::subject::{SiteName, Subject};
 use crate::tail::{Received, Tail};
 use crate::topology::{Bucket, Stream};
@@ -199,13 +199,15 @@ impl Bus {
         }
     }
 
-    /// Publishes bytes as they are, where they came from: for what an older version could not read.
+    /// Publishes bytes as they are, and the kind of event that they are, where it is known: some readers choose by it.
+    /// Without an id, by which they could be taken for a repeat of what they were read from.
     ///
     /// # Errors
     /// When the bus does not take it.
-    pub async fn republish(&self, subject: &str, payload: bytes::Bytes) -> Result<u64, BusError> {
+    pub async fn republish(&self, subject: &str, kind: Option<&str>, payload: bytes::Bytes) -> Result<u64, BusError> {
         let action = || format!("publish on {subject}");
-        let sent = self.jetstream.publish(subject.to_owned(), payload).await;
+        let headers = kind.map(kind_header).unwrap_or_default();
+        let sent = self.jetstream.publish_with_headers(subject.to_owned(), headers, payload).await;
         let accepted = sent.map_err(|error| BusError::failed(action(), error))?.await;
         Ok(accepted.map_err(|error| BusError::failed(action(), error))?.sequence)
     }

@@ -23,7 +23,7 @@ mod tail;
 pub mod topology;
 
 pub use bus::{Bus, BusOptions, StreamInfo, inbox_prefix};
-pub use dead::{DeadEntry, put_aside};
+pub use dead::{DeadEntry, ReplayError, dead_letter, put_aside, replay};
 pub use envelope::{Draft, EnvelopeError, MAX_EVENT_BYTES, SCHEMA, decode, kind, open};
 pub use error::BusError;
 pub use kv::{Kv, KvChange, KvEntry, KvError};

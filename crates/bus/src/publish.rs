@@ -13,7 +13,7 @@ use crate::envelope::{Draft, MAX_EVENT_BYTES, kind};
 use crate::subject::Subject;
 
 /// What a dead letter says about the event that it carries.
-const DEAD_LETTER_ROOM_BYTES: usize = 16 * 1024;
+pub(crate) const DEAD_LETTER_ROOM_BYTES: usize = 16 * 1024;
 
 /// What has to be true for a message to be accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,6 +194,13 @@ fn judge(subject: &Subject, error: &jetstream::context::PublishError) -> Publish
 
 /// Before the kind in the `ce-type` header.
 pub(crate) const KIND_PREFIX: &str = "muster.v1.";
+
+/// The kind of an event alone, for bytes that are published again.
+pub(crate) fn kind_header(kind: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert("ce-type", format!("{KIND_PREFIX}{kind}").as_str());
+    headers
+}
 
 /// CloudEvents 1.0 attributes (NATS protocol binding, binary mode) and W3C trace context.
 fn headers(draft: &Draft, producer: &Producer) -> HeaderMap {
