@@ -1,6 +1,5 @@
 //! One connection to the bus, and the handles that it gives out.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use async_nats::jetstream::{self, stream};
@@ -8,6 +7,7 @@ use async_nats::{ConnectErrorKind, ConnectOptions};
 
 use crate::error::BusError;
 use crate::kv::Kv;
+use crate::options::BusOptions;
 use crate::orders::{InFlight, OrderQueue};
 use crate::positions::Positions;
 use crate::publish::{Publisher, kind_header};
@@ -15,25 +15,12 @@ use crate::subject::{SiteName, Subject};
 use crate::tail::{Received, Tail};
 use crate::topology::{Bucket, Stream};
 
-/// JetStream API level of nats-server 2.12: stream and consumer features that this crate uses.
-const API_LEVEL_MIN: u32 = 2;
+/// JetStream API level of nats-server 2.15, the oldest that Muster is tried with.
+const API_LEVEL_MIN: u32 = 5;
+/// Where a server writes its API level into what it says of a stream: there every user of the stream may read it.
+const API_LEVEL_KEY: &str = "_nats.level";
 /// How long a request may take before it counts as failed.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Where the bus is, and as whom.
-#[derive(Debug, Clone)]
-pub struct BusOptions {
-    /// `nats://host:port` or `tls://host:port`.
-    pub url: String,
-    /// User; also the prefix of its inbox.
-    pub user: String,
-    /// Password; empty: none.
-    pub password: String,
-    /// Name of the process, shown by the server.
-    pub name: String,
-    /// PEM file of the authority that signed the server's certificate; `None`: the system's.
-    pub ca_file: Option<PathBuf>,
-}
 
 /// A connection. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -62,6 +49,11 @@ impl Bus {
         if let Some(file) = options.ca_file {
             connect = connect.add_root_certificates(file);
         }
+        match (options.cert_file, options.key_file) {
+            (None, None) => {}
+            (Some(certificate), Some(key)) => connect = connect.add_client_certificate(certificate, key),
+            (Some(_), None) | (None, Some(_)) => return Err(BusError::HalfCertificate),
+        }
         let client = connect.connect(&options.url).await.map_err(|error| {
             let refused = [ConnectErrorKind::AuthorizationViolation, ConnectErrorKind::Authentication];
             if refused.contains(&error.kind()) {
@@ -75,7 +67,7 @@ impl Bus {
     }
 
     /// Compares the server's JetStream API level with what Muster needs. Needs an account permission, so it is asked by
-    /// `muster provision` and `muster doctor` rather than by every service.
+    /// `muster provision` and `muster doctor`; a service reads it from its streams, see [`crate::Provisioning::check`].
     ///
     /// # Errors
     /// When the server is too old or does not answer.
@@ -88,11 +80,12 @@ impl Bus {
         let info: serde_json::Value = serde_json::from_slice(&reply.payload)
             .map_err(|error| BusError::failed("read the answer about the JetStream API level", error))?;
         let level = info.pointer("/api/level").and_then(serde_json::Value::as_u64).unwrap_or(0);
-        let found = u32::try_from(level).unwrap_or(u32::MAX);
-        if found < API_LEVEL_MIN {
-            return Err(BusError::TooOld { url: self.url(), found, wanted: API_LEVEL_MIN });
-        }
-        Ok(found)
+        enough(u32::try_from(level).unwrap_or(u32::MAX), &self.url())
+    }
+
+    /// The same for the server that answered for a stream.
+    pub(crate) fn check_level_of(&self, config: &stream::Config) -> Result<u32, BusError> {
+        enough(level_of(config), &self.url())
     }
 
     /// Whether the connection stands now.
@@ -261,6 +254,18 @@ impl Bus {
     }
 }
 
+/// A server older than 2.11 says nothing: level 0.
+fn level_of(config: &stream::Config) -> u32 {
+    config.metadata.get(API_LEVEL_KEY).and_then(|level| level.parse().ok()).unwrap_or(0)
+}
+
+fn enough(found: u32, url: &str) -> Result<u32, BusError> {
+    if found < API_LEVEL_MIN {
+        return Err(BusError::TooOld { url: url.to_owned(), found, wanted: API_LEVEL_MIN });
+    }
+    Ok(found)
+}
+
 /// State of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamInfo {
@@ -299,4 +304,22 @@ fn full(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_too_old_or_says_nothing_is_refused() {
+        let saying = |level: &str| stream::Config {
+            metadata: [(API_LEVEL_KEY.to_owned(), level.to_owned())].into(),
+            ..stream::Config::default()
+        };
+        assert!(enough(level_of(&saying("5")), "nats:4222").is_ok());
+        for config in [saying("4"), saying(""), saying("five"), stream::Config::default()] {
+            let refused = enough(level_of(&config), "nats:4222").map_err(|error| error.to_string());
+            assert!(refused.is_err_and(|line| line.contains("nats:4222") && line.contains("2.15")));
+        }
+    }
 }

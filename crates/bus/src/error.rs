@@ -21,9 +21,13 @@ pub enum BusError {
         /// As whom.
         user: String,
     },
+    /// A certificate without its key, or the other way round.
+    #[error("failed to set up TLS to NATS: bus.cert_file and bus.key_file go together; set both or neither")]
+    HalfCertificate,
     /// The server is older than what Muster needs.
     #[error(
-        "failed to use NATS at {url}: its JetStream API level is {found}, at least {wanted} is needed; upgrade the server"
+        "failed to use NATS at {url}: its JetStream API level is {found}, at least {wanted} is needed; use nats-server 2.15 \
+         or newer"
     )]
     TooOld {
         /// Where.

@@ -5,12 +5,14 @@
 //! read, without a gap and without a repeat; every wait has a deadline.
 
 mod bus;
+mod checkpoints;
 pub mod convert;
 mod dead;
 mod envelope;
 mod error;
 mod kv;
 mod leader;
+mod options;
 mod orders;
 pub mod permissions;
 mod positions;
@@ -21,13 +23,15 @@ mod record;
 mod subject;
 mod tail;
 pub mod topology;
+mod trace;
 
-pub use bus::{Bus, BusOptions, StreamInfo, inbox_prefix};
+pub use bus::{Bus, StreamInfo, inbox_prefix};
 pub use dead::{DeadEntry, ReplayError, dead_letter, put_aside, replay};
 pub use envelope::{Draft, EnvelopeError, MAX_EVENT_BYTES, SCHEMA, decode, kind, open};
 pub use error::BusError;
 pub use kv::{Kv, KvChange, KvEntry, KvError};
 pub use leader::{Leadership, LeadershipLost};
+pub use options::BusOptions;
 pub use orders::{InFlight, OrderDelivery, OrderQueue, PROGRESS_EVERY};
 pub use positions::Positions;
 pub use pressure::{Relief, relieve};
@@ -37,3 +41,4 @@ pub use record::{Declared, RecorderRecord};
 pub use subject::{SiteName, Subject, SubjectError};
 pub use tail::{Batch, Limits, Received, Tail, TailError};
 pub use topology::{Bucket, Stream};
+pub use trace::Origin;

@@ -11,6 +11,7 @@ use crate::envelope::{EnvelopeError, decode};
 use crate::error::BusError;
 use crate::subject::{SiteName, Subject};
 use crate::tail::Received;
+use crate::trace::Origin;
 
 /// An order not worked on for so long goes to another scanner. The holder says every third of it that it goes on. Short,
 /// since a scanner that is thought dead too early does no harm: whatever it publishes later is refused.
@@ -91,6 +92,7 @@ impl OrderDelivery {
             subject: message.subject.to_string(),
             payload: message.payload.clone(),
             kind: None,
+            origin: Origin::of(message.headers.as_ref()),
         };
         let (order, event_id) = match decode(received.payload.clone()) {
             Ok((envelope, Body::Order(order))) => (Ok(order), envelope.event_id),

@@ -81,13 +81,14 @@ impl<'a> Provisioning<'a> {
         Ok(done)
     }
 
-    /// Compares one stream with what is declared. Sizes and copies are the deployment's choice and not compared.
+    /// Compares one stream with what is declared, and the server's API level with what is needed. Sizes and copies are the deployment's choice and not compared.
     ///
     /// # Errors
-    /// When it differs, with the differences.
+    /// When it differs, with the differences, or when the server is too old.
     pub async fn check(bus: &Bus, which: Stream) -> Result<(), ProvisionError> {
         let handle = bus.stream(which).await?;
         let found = &handle.cached_info().config;
+        bus.check_level_of(found)?;
         let wanted = stream::Config {
             max_bytes: found.max_bytes,
             max_age: found.max_age,

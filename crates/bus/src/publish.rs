@@ -4,13 +4,12 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::context::{PublishAckFuture, PublishErrorKind};
 use async_nats::jetstream::{self, message::PublishMessage};
 use muster_proto::v1::Producer;
-use opentelemetry::propagation::Injector;
 use prost::Message;
 use thiserror::Error;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::envelope::{Draft, MAX_EVENT_BYTES, kind};
 use crate::subject::Subject;
+use crate::trace;
 
 /// What a dead letter says about the event that it carries.
 pub(crate) const DEAD_LETTER_ROOM_BYTES: usize = 16 * 1024;
@@ -212,17 +211,6 @@ fn headers(draft: &Draft, producer: &Producer) -> HeaderMap {
     headers.insert("ce-source", format!("/muster/{}/{}", producer.service, producer.instance).as_str());
     headers.insert("ce-type", format!("{KIND_PREFIX}{}", kind(&draft.body)).as_str());
     headers.insert("ce-time", draft.occurred_at.to_string().as_str());
-    let context = tracing::Span::current().context();
-    opentelemetry::global::get_text_map_propagator(|propagator| {
-        propagator.inject_context(&context, &mut Headers(&mut headers));
-    });
+    trace::inject(&mut headers);
     headers
-}
-
-struct Headers<'a>(&'a mut HeaderMap);
-
-impl Injector for Headers<'_> {
-    fn set(&mut self, key: &str, value: String) {
-        self.0.insert(key, value.as_str());
-    }
 }

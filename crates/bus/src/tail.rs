@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::topology::Stream;
+use crate::trace::Origin;
 
 /// Bytes asked for at once: 32 MiB are 128 of the largest slices, less than half a second of a disk at 70 MB/s.
 const PULL_BYTES: usize = 32 << 20;
@@ -37,6 +38,9 @@ pub struct Received {
     pub payload: Bytes,
     /// Kind of event, as [`crate::kind`] names it. Only where headers were asked for.
     pub kind: Option<String>,
+    /// Span that it was published in. Only of the first of a batch, and of a message that was read by itself: a span
+    /// stands for a batch, so nobody asks about the others.
+    pub origin: Option<Origin>,
 }
 
 impl Received {
@@ -45,6 +49,7 @@ impl Received {
             sequence: message.sequence,
             stored_at: instant(message.time.unix_timestamp_nanos()),
             subject: message.subject.to_string(),
+            origin: Origin::of(Some(&message.headers)),
             payload: message.payload,
             kind: None,
         }
@@ -248,7 +253,8 @@ impl Tail {
             self.buffer_bytes += message.payload.len();
             let subject = message.subject.to_string();
             let kind = if self.headers_only { kind_of(&message) } else { None };
-            self.buffer.push(Received { sequence, stored_at, subject, payload: message.message.payload, kind });
+            let origin = if self.buffer.is_empty() { Origin::of(message.headers.as_ref()) } else { None };
+            self.buffer.push(Received { sequence, stored_at, subject, payload: message.message.payload, kind, origin });
             return Ok(());
         }
     }

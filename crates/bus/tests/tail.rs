@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 async fn connect(url: String) -> Bus {
     let (user, password) = (TEST_USER.to_owned(), TEST_PASSWORD.to_owned());
-    let options = BusOptions { url, user, password, name: "test".to_owned(), ca_file: None };
+    let options = BusOptions { url, user, password, name: "test".to_owned(), ..BusOptions::default() };
     Bus::connect(options).await.unwrap()
 }
 
@@ -73,4 +73,14 @@ async fn a_reader_that_is_behind_takes_what_has_arrived_at_once() {
         batches += 1;
     }
     assert!(batches < 20, "{batches} batches for 199 messages");
+}
+
+#[tokio::test]
+async fn the_level_that_a_stream_tells_is_the_servers() {
+    let bus = provisioned().await;
+    assert!(bus.check_api_level().await.unwrap() >= 5, "nats-server 2.15");
+    // The streams of a server that said nothing would be refused.
+    for stream in Stream::ALL {
+        Provisioning::check(&bus, stream).await.unwrap();
+    }
 }

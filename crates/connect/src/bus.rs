@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct BusConfig {
     /// `nats://host:port`, or `tls://host:port`.
+    #[serde(deserialize_with = "crate::url::of_bus")]
     pub url: String,
     /// User. None: the service's name.
     pub user: Option<String>,
@@ -19,11 +20,22 @@ pub struct BusConfig {
     pub password: Option<Secret>,
     /// PEM file of the authority that signed the server's certificate. None: the system's.
     pub ca_file: Option<PathBuf>,
+    /// PEM file of the certificate that this process shows a server that asks for one. None: it has none.
+    pub cert_file: Option<PathBuf>,
+    /// PEM file of that certificate's key.
+    pub key_file: Option<PathBuf>,
 }
 
 impl Default for BusConfig {
     fn default() -> Self {
-        Self { url: "nats://127.0.0.1:4222".to_owned(), user: None, password: None, ca_file: None }
+        Self {
+            url: "nats://127.0.0.1:4222".to_owned(),
+            user: None,
+            password: None,
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
+        }
     }
 }
 
@@ -50,6 +62,8 @@ impl BusConfig {
             password: self.password.as_ref().map(|password| password.expose().to_owned()).unwrap_or_default(),
             name: name.to_owned(),
             ca_file: self.ca_file.clone(),
+            cert_file: self.cert_file.clone(),
+            key_file: self.key_file.clone(),
         }
     }
 
@@ -85,7 +99,7 @@ pub fn bus_failure(error: BusError) -> Failure {
     let exit = match &error {
         BusError::Unreachable { .. } => Exit::Unavailable,
         BusError::Unauthorized { .. } | BusError::Forbidden { .. } => Exit::Permission,
-        BusError::TooOld { .. } | BusError::Missing { .. } => Exit::Usage,
+        BusError::TooOld { .. } | BusError::Missing { .. } | BusError::HalfCertificate => Exit::Usage,
         BusError::Failed { .. } => Exit::Temporary,
     };
     Failure::new(exit, error)

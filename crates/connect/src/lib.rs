@@ -3,6 +3,9 @@
 
 mod bus;
 mod store;
+#[cfg(test)]
+mod tests;
+mod url;
 
 pub use bus::{BusConfig, bus_failure, producer};
 pub use store::{StoreConfig, store_failure};

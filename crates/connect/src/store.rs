@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
     /// ClickHouse's HTTP(S) address.
+    #[serde(deserialize_with = "crate::url::of_store")]
     pub url: String,
     /// Database with Muster's tables.
     pub database: String,

@@ -55,7 +55,7 @@ impl Stack {
             user: TEST_USER.to_owned(),
             password: TEST_PASSWORD.to_owned(),
             name: "test".to_owned(),
-            ca_file: None,
+            ..BusOptions::default()
         };
         let bus = Bus::connect(options).await.unwrap();
         Provisioning::new(&bus, Sizing::EMBEDDED).apply().await.unwrap();
@@ -77,7 +77,12 @@ impl Stack {
         let user = || Some(TEST_USER.to_owned());
         Config {
             kit: KitConfig::default(),
-            bus: BusConfig { url: test_engines().nats_url(), user: user(), password: password(), ca_file: None },
+            bus: BusConfig {
+                url: test_engines().nats_url(),
+                user: user(),
+                password: password(),
+                ..BusConfig::default()
+            },
             store: StoreConfig {
                 url: self.store.url.clone(),
                 database: self.store.database.clone(),

@@ -67,6 +67,7 @@ fn message(k: u32) -> Received {
         subject: format!("muster.v1.event.dublin.lease.{order}"),
         payload: envelope.encode_to_vec().into(),
         kind: None,
+        origin: None,
     }
 }
 

@@ -40,7 +40,7 @@ impl World {
             user: TEST_USER.to_owned(),
             password: TEST_PASSWORD.to_owned(),
             name: "test".to_owned(),
-            ca_file: None,
+            ..BusOptions::default()
         })
         .await
         .unwrap();

@@ -289,6 +289,6 @@ pub(super) fn options(url: &str, user: &str) -> BusOptions {
         user: user.to_owned(),
         password: TEST_PASSWORD.to_owned(),
         name: "scanner test".to_owned(),
-        ca_file: None,
+        ..BusOptions::default()
     }
 }

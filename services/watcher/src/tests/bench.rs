@@ -51,7 +51,7 @@ pub(super) fn options(engines: &Engines, user: &str) -> BusOptions {
         user: user.to_owned(),
         password: TEST_PASSWORD.to_owned(),
         name: "watcher test".to_owned(),
-        ca_file: None,
+        ..BusOptions::default()
     }
 }
 

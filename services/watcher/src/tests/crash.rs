@@ -18,7 +18,7 @@ async fn child() {
     let (Ok(url), Ok(feed), Ok(file)) = (std::env::var(BUS), std::env::var(FEED), std::env::var(FILE)) else { return };
     muster_kit::crash::check().unwrap();
     let (user, password) = (TEST_USER.to_owned(), TEST_PASSWORD.to_owned());
-    let options = BusOptions { url, user, password, name: "watcher child".to_owned(), ca_file: None };
+    let options = BusOptions { url, user, password, name: "watcher child".to_owned(), ..BusOptions::default() };
     let bench = Bench::on(Bus::connect(options).await.unwrap(), from_file(&feed, file.into())).await;
     bench.started().check().await.unwrap();
 }

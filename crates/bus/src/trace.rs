@@ -1,0 +1,66 @@
+//! W3C trace context in a message's headers: written by whoever publishes within a span, continued or linked by whoever
+//! works on the message.
+
+use async_nats::HeaderMap;
+use opentelemetry::propagation::{Extractor, Injector};
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+/// The span that a message was published in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(SpanContext);
+
+impl Origin {
+    /// The origin that headers name; none where nobody traces, or where they are not to be understood.
+    pub(crate) fn of(headers: Option<&HeaderMap>) -> Option<Self> {
+        let headers = headers?;
+        headers.get("traceparent")?;
+        let context = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(&Read(headers)));
+        let origin = context.span().span_context().clone();
+        origin.is_valid().then_some(Self(origin))
+    }
+
+    /// Makes a span a part of the origin's trace: for work that one message alone asked for.
+    pub fn continue_in(&self, span: &Span) {
+        let context = opentelemetry::Context::new().with_remote_span_context(self.0.clone());
+        // Refused where the span was entered before, or nobody traces.
+        let _ = span.set_parent(context);
+    }
+
+    /// Names the origin in a span: for work on many messages, of which this is the first.
+    pub fn link_to(&self, span: &Span) {
+        span.add_link(self.0.clone());
+    }
+}
+
+/// Writes the current span into headers, where somebody traces.
+pub(crate) fn inject(headers: &mut HeaderMap) {
+    let context = Span::current().context();
+    opentelemetry::global::get_text_map_propagator(|propagator| {
+        propagator.inject_context(&context, &mut Written(headers));
+    });
+}
+
+struct Written<'a>(&'a mut HeaderMap);
+
+impl Injector for Written<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        // An empty `tracestate` says nothing.
+        if !value.is_empty() {
+            self.0.insert(key, value.as_str());
+        }
+    }
+}
+
+struct Read<'a>(&'a HeaderMap);
+
+impl Extractor for Read<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(async_nats::HeaderValue::as_str)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.iter().map(|(name, _)| name.as_ref()).collect()
+    }
+}
