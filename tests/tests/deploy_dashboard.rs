@@ -35,7 +35,7 @@ async fn grafana() -> (TestEngines, Client) {
         password: TEST_PASSWORD.to_owned(),
         ..StoreOptions::default()
     };
-    Store::lazy(options.clone()).migrate(&TableEngine::Local).await.unwrap();
+    Store::lazy(options.clone()).unwrap().migrate(&TableEngine::Local).await.unwrap();
     let client = Client::default().with_url(&options.url).with_password(TEST_PASSWORD).with_database("muster");
     fill(&client.clone().with_user(TEST_USER)).await;
     (engines, client.with_user("grafana"))

@@ -1,5 +1,7 @@
 //! Section `store`.
 
+use std::path::PathBuf;
+
 use muster_kit::{Exit, Failure, Secret};
 use muster_store::{Store, StoreError, StoreOptions};
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,8 @@ pub struct StoreConfig {
     /// ClickHouse's HTTP(S) address.
     #[serde(deserialize_with = "crate::url::of_store")]
     pub url: String,
+    /// PEM file of the authorities that may have signed the server's certificate. None: those that browsers trust.
+    pub ca_file: Option<PathBuf>,
     /// Database with Muster's tables.
     pub database: String,
     /// User. None: the service's name.
@@ -30,6 +34,7 @@ impl Default for StoreConfig {
         let options = StoreOptions::default();
         Self {
             url: options.url,
+            ca_file: None,
             database: options.database,
             user: None,
             password: None,
@@ -46,6 +51,7 @@ impl StoreConfig {
     pub fn options(&self, service: &str) -> StoreOptions {
         StoreOptions {
             url: self.url.clone(),
+            ca_file: self.ca_file.clone(),
             database: self.database.clone(),
             user: match &self.user {
                 Some(user) => user.clone(),
@@ -80,7 +86,10 @@ pub fn store_failure(error: StoreError) -> Failure {
         StoreError::SchemaMissing { .. }
         | StoreError::SchemaTooOld { .. }
         | StoreError::SchemaTooNew { .. }
-        | StoreError::MigrationChanged { .. } => Exit::Usage,
+        | StoreError::MigrationChanged { .. }
+        | StoreError::Authority { .. }
+        | StoreError::TooOld { .. }
+        | StoreError::OtherEngine { .. } => Exit::Usage,
         StoreError::Deadline { .. } => Exit::Temporary,
         StoreError::Limit { .. }
         | StoreError::Cancelled { .. }

@@ -1,5 +1,7 @@
 //! What can go wrong, in words that name the thing and the next step.
 
+use std::path::PathBuf;
+
 use clickhouse::error::Error as ClientError;
 use thiserror::Error;
 
@@ -15,6 +17,36 @@ pub enum StoreError {
         url: String,
         /// What the system said.
         reason: String,
+    },
+    /// The file of authorities cannot be used.
+    #[error("use the authorities in {}: {reason}; correct `store.ca_file`", file.display())]
+    Authority {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The server is older than what Muster needs.
+    #[error("use ClickHouse at {url}: it is version {found}, and {wanted} or newer is needed; upgrade the server")]
+    TooOld {
+        /// Where.
+        url: String,
+        /// Version found.
+        found: String,
+        /// Oldest that will do.
+        wanted: String,
+    },
+    /// Tables stand there that are of the other kind.
+    #[error(
+        "change the schema of database {database:?}: its tables are {found}, not {wanted}; name the cluster that it was provisioned with in `--cluster`, or none"
+    )]
+    OtherEngine {
+        /// Which database.
+        database: String,
+        /// Engine of the tables there.
+        found: String,
+        /// Engine that was asked for.
+        wanted: &'static str,
     },
     /// The user or its password is wrong.
     #[error(

@@ -13,6 +13,8 @@ pub mod rows;
 pub mod schema;
 pub mod snapshot;
 mod store;
+mod tls;
+mod version;
 
 pub use block::{BlockBuilder, EncodedBlock};
 pub use error::{InsertError, StoreError};

@@ -1,6 +1,7 @@
 //! Where the engine is and as whom to ask it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,8 +10,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreOptions {
-    /// ClickHouse's HTTP(S) address.
+    /// ClickHouse's HTTP(S) address, without a user or a password.
     pub url: String,
+    /// PEM file of the authorities that may have signed the server's certificate; `None`: those that browsers trust.
+    pub ca_file: Option<PathBuf>,
     /// Database with Muster's tables.
     pub database: String,
     /// User of this service.
@@ -32,6 +35,7 @@ impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             url: "http://127.0.0.1:8123".to_owned(),
+            ca_file: None,
             database: "muster".to_owned(),
             user: "default".to_owned(),
             password: String::new(),
@@ -59,6 +63,7 @@ impl fmt::Debug for StoreOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoreOptions")
             .field("url", &self.url)
+            .field("ca_file", &self.ca_file)
             .field("database", &self.database)
             .field("user", &self.user)
             .field("password", &"…")

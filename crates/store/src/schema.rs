@@ -134,8 +134,10 @@ impl Store {
     /// Makes the database and applies the migrations that are not applied; says which.
     ///
     /// # Errors
-    /// When the user may not, when the schema is newer than this program, or when an applied migration has changed.
+    /// When the user may not, when the schema is newer than this program or of the other kind of tables, or when an
+    /// applied migration has changed.
     pub async fn migrate(&self, engine: &TableEngine) -> Result<Vec<&'static Migration>, StoreError> {
+        self.check_engine(engine).await?;
         let database = self.options.database.replace('`', "");
         let create = format!("CREATE DATABASE IF NOT EXISTS `{database}`{}", engine.on_cluster());
         let outside = self.client.clone().with_database("default");
@@ -169,6 +171,24 @@ impl Store {
                 Err(StoreError::SchemaTooOld { database, found: last.version, required: SCHEMA_VERSION })
             }
             Some(_) => Ok(()),
+        }
+    }
+
+    /// Tables of one kind beside tables of the other would be a store that is replicated in part.
+    async fn check_engine(&self, engine: &TableEngine) -> Result<(), StoreError> {
+        let query = "SELECT engine FROM system.tables WHERE database = ? AND name = 'schema_migrations'";
+        let asked = self.client.clone().with_database("default").query(query).bind(&self.options.database);
+        let deadline = self.options.connect_timeout();
+        let found = self.within("which kind of tables there are", deadline, asked.fetch_optional::<String>()).await?;
+        let wanted = match engine {
+            TableEngine::Local => "MergeTree",
+            TableEngine::Replicated { .. } => "ReplicatedMergeTree",
+        };
+        match found {
+            Some(found) if found != wanted => {
+                Err(StoreError::OtherEngine { database: self.options.database.clone(), found, wanted })
+            }
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use clickhouse::{Client, Compression};
+use clickhouse::Client;
+use clickhouse::Compression;
 use tokio::time::timeout;
 
 use crate::error::{Failure, StoreError};
 use crate::options::StoreOptions;
+use crate::{tls, version};
 
 /// A connection to ClickHouse; cloning shares the connections.
 #[derive(Clone)]
@@ -22,38 +24,46 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Connects and logs in; what is in the database is [`Store::check_schema`]'s question.
+    /// Connects, logs in and compares the server's version with what is needed; what is in the database is
+    /// [`Store::check_schema`]'s question.
     ///
     /// # Errors
-    /// When nobody answers, or the user or password is wrong.
+    /// When nobody answers, the user or password is wrong, or the server is too old.
     pub async fn connect(options: StoreOptions) -> Result<Self, StoreError> {
-        let store = Self::lazy(options);
-        store.ping().await?;
+        let store = Self::lazy(options)?;
+        store.check_version().await?;
         Ok(store)
     }
 
     /// A handle that connects with its first request.
-    #[must_use]
-    pub fn lazy(options: StoreOptions) -> Self {
+    ///
+    /// # Errors
+    /// When the authorities in `ca_file` cannot be used.
+    pub fn lazy(options: StoreOptions) -> Result<Self, StoreError> {
         let compression = if options.compression { Compression::Lz4 } else { Compression::None };
-        let client = Client::default()
+        let client = match &options.ca_file {
+            None => Client::default(),
+            Some(file) => tls::client(file)?,
+        };
+        let client = client
             .with_url(&options.url)
             .with_user(&options.user)
             .with_password(&options.password)
             .with_database(&options.database)
             .with_compression(compression);
-        Self { client, options }
+        Ok(Self { client, options })
     }
 
-    /// Asks for nothing and expects an answer: whether the engine is there and takes the user.
+    /// Asks for the engine's version: whether it is there, takes the user and is new enough.
     ///
     /// # Errors
-    /// When nobody answers, or the user or password is wrong.
-    pub async fn ping(&self) -> Result<(), StoreError> {
+    /// When nobody answers, the user or password is wrong, or the server is too old.
+    pub async fn check_version(&self) -> Result<(), StoreError> {
         // Without the database: it may have yet to be made.
         let client = self.client.clone().with_database("default");
-        self.within("a ping", self.options.connect_timeout(), client.query("SELECT 1").fetch_one::<u8>()).await?;
-        Ok(())
+        let asked = client.query("SELECT version()").fetch_one::<String>();
+        let found = self.within("which version it is", self.options.connect_timeout(), asked).await?;
+        version::check(&found, &self.options.url)
     }
 
     /// What it was made with.

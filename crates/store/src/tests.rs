@@ -10,6 +10,7 @@ mod questions;
 mod rights;
 mod samples;
 mod schema;
+mod tls;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -11,7 +11,7 @@ use crate::{InsertError, Store, StoreError, StoreOptions};
 async fn behind_proxy(options: &StoreOptions) -> (Proxy, Store) {
     let proxy = Proxy::start(test_engines().clickhouse_http_address()).await.unwrap();
     let url = format!("http://{}", proxy.address());
-    (proxy, Store::lazy(StoreOptions { url, insert_timeout_ms: 1_500, ..options.clone() }))
+    (proxy, Store::lazy(StoreOptions { url, insert_timeout_ms: 1_500, ..options.clone() }).unwrap())
 }
 
 fn insert() -> Request {
@@ -72,7 +72,7 @@ async fn an_unreachable_engine_is_definite_and_named() {
     proxy.set(Fault::Refuse).await.unwrap();
     let error = store.insert(&[samples::observation(1)], "refused").await.unwrap_err();
     assert!(matches!(error, InsertError::Unreachable { .. }) && error.is_definite(), "{error}");
-    let error = store.ping().await.unwrap_err();
+    let error = store.check_version().await.unwrap_err();
     assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains(&proxy.address().to_string()), "{error}");
 }

@@ -34,7 +34,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 async fn measure_inserts() {
     let plain = Store::connect(options()).await.unwrap();
     plain.migrate(&TableEngine::Local).await.unwrap();
-    let packed = Store::lazy(StoreOptions { compression: true, ..plain.options().clone() });
+    let packed = Store::lazy(StoreOptions { compression: true, ..plain.options().clone() }).unwrap();
     // 200 B of text and numbers a row, and distinct (address, port).
     let text = "x".repeat(64);
     let rows: Vec<_> =

@@ -26,7 +26,7 @@ async fn every_service_has_its_rights_and_no_more() {
         password: TEST_PASSWORD.to_owned(),
         ..StoreOptions::default()
     };
-    let as_user = |user: &str| Store::lazy(StoreOptions { user: user.to_owned(), ..options.clone() });
+    let as_user = |user: &str| Store::lazy(StoreOptions { user: user.to_owned(), ..options.clone() }).unwrap();
     let wrong =
         Store::connect(StoreOptions { password: "wrong".to_owned(), user: "gateway".to_owned(), ..options.clone() });
     assert!(matches!(wrong.await, Err(StoreError::WrongPassword { .. })));

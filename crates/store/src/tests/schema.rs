@@ -15,6 +15,14 @@ async fn migrating_twice_is_migrating_once() {
 }
 
 #[tokio::test]
+async fn tables_of_one_server_get_no_replicated_ones_beside_them() {
+    let store = store().await;
+    let replicated = TableEngine::Replicated { cluster: "prod".to_owned() };
+    let error = store.migrate(&replicated).await.unwrap_err();
+    assert!(matches!(error, StoreError::OtherEngine { .. }) && error.to_string().contains("--cluster"), "{error}");
+}
+
+#[tokio::test]
 async fn a_statement_may_run_again() {
     let store = store().await;
     for migration in MIGRATIONS {

@@ -77,6 +77,9 @@ impl From<StoreError> for ApiError {
                 Self::new(Reason::FilterInvalid, format!("filter: {error}")).violation("filter", error.to_string())
             }
             StoreError::Unreachable { .. }
+            | StoreError::Authority { .. }
+            | StoreError::TooOld { .. }
+            | StoreError::OtherEngine { .. }
             | StoreError::WrongPassword { .. }
             | StoreError::MissingPermission { .. }
             | StoreError::SchemaMissing { .. }
