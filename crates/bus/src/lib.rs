@@ -5,6 +5,7 @@
 //! read, without a gap and without a repeat; every wait has a deadline.
 
 mod bus;
+mod checkpoints;
 pub mod convert;
 mod dead;
 mod envelope;
