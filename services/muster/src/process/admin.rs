@@ -1,16 +1,16 @@
 //! What an administrator asks of the engines themselves: `muster doctor`, `muster dead`, `muster store`, `muster
 //! permissions`. These need no gateway.
 
+mod dead;
 mod users;
 
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use muster_bus::permissions::{BusUser, Role};
-use muster_bus::{Bus, Provisioning, Received, Stream, decode};
+use muster_bus::{Bus, Provisioning, Stream};
 use muster_kit::config::{ConfigSources, load, parse_override};
 use muster_kit::{Exit, Failure, OrExit as _};
-use muster_proto::v1::{DeadLetter, envelope::Body};
 use muster_store::{Store, TableEngine};
 use serde_json::json;
 
@@ -32,7 +32,7 @@ pub enum AdminCommand {
     },
     /// What could not be read
     #[command(subcommand)]
-    Dead(DeadCommand),
+    Dead(dead::DeadCommand),
     /// The schema in ClickHouse
     #[command(subcommand)]
     Store(StoreCommand),
@@ -57,30 +57,6 @@ pub enum PermissionsOf {
     Clickhouse,
     /// ClickHouse: the server's users as a file of users.d; hashes of passwords are included
     ClickhouseXml,
-}
-
-/// What can be done with dead letters.
-#[derive(Debug, Subcommand)]
-pub enum DeadCommand {
-    /// Lists dead letters, the oldest first
-    List {
-        #[command(flatten)]
-        config: ConfigArgs,
-    },
-    /// Shows one, with its bytes
-    Show {
-        /// Its sequence in DEAD
-        sequence: u64,
-        #[command(flatten)]
-        config: ConfigArgs,
-    },
-    /// Publishes its bytes again where they came from, for a version that can read them
-    Replay {
-        /// Its sequence in DEAD
-        sequence: u64,
-        #[command(flatten)]
-        config: ConfigArgs,
-    },
 }
 
 /// What can be done with the schema.
@@ -112,7 +88,7 @@ pub async fn admin(command: AdminCommand, data: Option<PathBuf>, format: Format)
     let data = data.as_deref();
     match command {
         AdminCommand::Doctor { config } => doctor(&config, data).await,
-        AdminCommand::Dead(command) => dead(command, data, format).await,
+        AdminCommand::Dead(command) => dead::dead(command, data, format).await,
         AdminCommand::Store(command) => store(command, data).await,
         AdminCommand::Permissions { engine, sites } => {
             permissions(engine, sites)?;
@@ -254,84 +230,5 @@ fn permissions(engine: PermissionsOf, sites: Vec<String>) -> Result<(), Failure>
         PermissionsOf::ClickhouseXml => users::clickhouse_xml(&muster_store::permissions::users("muster")),
     };
     super::say(&text);
-    Ok(())
-}
-
-async fn dead(command: DeadCommand, data: Option<&Path>, format: Format) -> Result<Exit, Failure> {
-    match command {
-        DeadCommand::List { config } => {
-            let bus = connect_bus(&admin_config(&config, data)?).await?;
-            let info = bus.stream_info(Stream::Dead).await?;
-            let mut letters = Vec::new();
-            for sequence in info.first_sequence.max(1)..=info.last_sequence {
-                if let Some(received) = bus.message_at(Stream::Dead, sequence).await? {
-                    letters.push((received.sequence, received.stored_at, letter(received)?));
-                }
-            }
-            print_letters(&letters, format)?;
-        }
-        DeadCommand::Show { sequence, config } => {
-            let bus = connect_bus(&admin_config(&config, data)?).await?;
-            let letter = fetch(&bus, sequence).await?;
-            let value = json!({
-                "sequence": sequence, "stream": letter.stream, "stream_sequence": letter.sequence,
-                "subject": letter.subject, "reader": letter.reader, "reason": letter.reason,
-                "size_bytes": letter.payload_size_bytes, "payload_hex": hex::encode(&letter.payload),
-            });
-            super::say(&format!("{}\n", serde_json::to_string_pretty(&value)?));
-        }
-        DeadCommand::Replay { sequence, config } => {
-            let bus = connect_bus(&admin_config(&config, data)?).await?;
-            let letter = fetch(&bus, sequence).await?;
-            if letter.payload.len() as u64 != letter.payload_size_bytes {
-                let what = "failed to replay: only the beginning of the message was kept, it was too large";
-                return Err(Failure::message(Exit::Data, what));
-            }
-            let at = bus.republish(&letter.subject, letter.payload).await?;
-            super::talk(&format!("published again on {} as message {at}", letter.subject));
-        }
-    }
-    Ok(Exit::Ok)
-}
-
-async fn fetch(bus: &Bus, sequence: u64) -> Result<DeadLetter, Failure> {
-    let found = bus.message_at(Stream::Dead, sequence).await?;
-    let found = found.ok_or_else(|| {
-        Failure::message(Exit::Negative, format!("there is no dead letter {sequence}; `muster dead list` lists them"))
-    })?;
-    letter(found)
-}
-
-fn letter(received: Received) -> Result<DeadLetter, Failure> {
-    match decode(received.payload) {
-        Ok((_, Body::DeadLetter(letter))) => Ok(letter),
-        Ok(_) => Err(Failure::message(Exit::Data, format!("message {} of DEAD is no dead letter", received.sequence))),
-        Err(error) => Err(Failure::new(Exit::Data, error)),
-    }
-}
-
-fn print_letters(letters: &[(u64, jiff::Timestamp, DeadLetter)], format: Format) -> Result<(), Failure> {
-    if format == Format::Table || format == Format::Wide {
-        if letters.is_empty() {
-            super::talk("no dead letters");
-            return Ok(());
-        }
-        let mut table = comfy_table::Table::new();
-        table.load_style(comfy_table::presets::NOTHING).set_header(["SEQUENCE", "AT", "FROM", "READER", "REASON"]);
-        for (sequence, at, letter) in letters {
-            let from = format!("{} {}", letter.stream, letter.sequence);
-            table.add_row([sequence.to_string(), at.to_string(), from, letter.reader.clone(), letter.reason.clone()]);
-        }
-        super::say(&format!("{table}\n"));
-        return Ok(());
-    }
-    let values: Vec<_> = letters
-        .iter()
-        .map(|(sequence, at, letter)| {
-            json!({ "sequence": sequence, "at": at.to_string(), "stream": letter.stream,
-                "stream_sequence": letter.sequence, "reader": letter.reader, "reason": letter.reason })
-        })
-        .collect();
-    super::say(&format!("{}\n", serde_json::to_string_pretty(&values)?));
     Ok(())
 }

@@ -312,3 +312,17 @@ pub(in crate::operator) const TABLE: Noun = Noun {
     plural: "tables",
     columns: &[col("table", "table").whole(), col("rows", "rows"), col("distinct", "distinct_rows")],
 };
+
+pub(in crate::operator) const LETTER: Noun = Noun {
+    plural: "dead letters",
+    columns: &[
+        col("sequence", "sequence"),
+        col("at", "at"),
+        col("stream", "stream"),
+        col("stream_sequence", "stream_sequence"),
+        col("reader", "reader"),
+        col("reason", "reason"),
+        col("subject", "subject").wide(),
+        col("size_bytes", "size_bytes").wide(),
+    ],
+};
