@@ -1,11 +1,15 @@
 //! The books at a cut: what was issued, how it ended, what slices say they carry and what stands.
+//!
+//! What is old goes row by row, each table by itself. So the books begin where nothing has begun to go: with the orders
+//! that were issued since then, and all that followed from them.
 
 use clickhouse::Row;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::sql::{Ask, Param, Sql};
 use crate::error::StoreError;
-use crate::rows::Id;
+use crate::rows::{Id, Millis};
 use crate::store::Store;
 
 /// Positions up to which the books are closed: those that the recorder has committed.
@@ -86,6 +90,10 @@ const LOGS: &[(&str, Stream, &str)] = &[
     ("host_log", Stream::Verdicts, "event_id, position"),
 ];
 
+/// How far back the books go: the rows that they count are kept for 400 days (`migrations/000*.sql`). The last 30 of them
+/// are left out, so that an outcome's order still stands when it is looked for: an order waits for 7 days at most.
+const KEPT_MS: Millis = (400 - 30) * 24 * 3_600 * 1_000;
+
 /// More missing orders than this are one outage, not a list.
 const WITHOUT_OUTCOME_MAX: u64 = 10_000;
 
@@ -114,33 +122,38 @@ struct OrderKey {
     order_id: Id,
 }
 
-fn with_cut(cut: Cut) -> Sql {
+fn with_cut(cut: Cut, since: Millis) -> Sql {
     let mut sql = Sql::new("WITH ");
     sql.bind(Param::Count(cut.events)).push(" AS events_cut, ").bind(Param::Count(cut.plans)).push(" AS plans_cut, ");
-    sql.bind(Param::Count(cut.verdicts)).push(" AS verdicts_cut ");
+    sql.bind(Param::Count(cut.verdicts)).push(" AS verdicts_cut, ").bind(Param::Time(since)).push(" AS since ");
     sql
 }
 
-pub(crate) fn figures_sql(cut: Cut) -> Sql {
-    let mut sql = with_cut(cut);
-    sql.push(
+/// Outcomes that count: not those of orders from before the books begin. What follows an order is younger than it.
+const OUTCOMES: &str = "stream_sequence <= events_cut AND broker_at >= since AND \
+     order_id NOT IN (SELECT order_id FROM orders_issued WHERE broker_at < since)";
+
+pub(crate) fn figures_sql(cut: Cut, since: Millis) -> Sql {
+    let mut sql = with_cut(cut, since);
+    sql.push(&format!(
         "SELECT i.issued AS issued, o.finished AS finished, o.failed AS failed, o.dead AS dead, \
          s.slice_rows AS slice_rows, r.stored_rows AS stored_rows, s.slice_units AS slice_units, \
          o.outcome_units AS outcome_units, o.outcomes_without_issue AS outcomes_without_issue FROM \
-         (SELECT count() AS issued FROM orders_issued WHERE stream_sequence <= plans_cut) AS i, \
+         (SELECT count() AS issued FROM orders_issued WHERE stream_sequence <= plans_cut AND broker_at >= since) AS i, \
          (SELECT countIf(result = 'finished') AS finished, countIf(result = 'failed') AS failed, \
          countIf(result = 'dead') AS dead, sum(units) AS outcome_units, \
          countIf(order_id NOT IN (SELECT order_id FROM orders_issued)) AS outcomes_without_issue \
-         FROM order_outcomes WHERE stream_sequence <= events_cut) AS o, \
+         FROM order_outcomes WHERE {OUTCOMES}) AS o, \
          (SELECT sum(open) AS slice_rows, sumIf(units, order_id IN (SELECT order_id FROM order_outcomes \
-         WHERE stream_sequence <= events_cut)) AS slice_units FROM slices WHERE stream_sequence <= events_cut) AS s, \
-         (SELECT count() AS stored_rows FROM observations WHERE stream_sequence <= events_cut) AS r",
-    );
+         WHERE {OUTCOMES})) AS slice_units FROM slices WHERE stream_sequence <= events_cut AND broker_at >= since) AS s, \
+         (SELECT count() AS stored_rows FROM observations WHERE stream_sequence <= events_cut AND broker_at >= since) AS r",
+    ));
     sql
 }
 
+/// All that stands, however old: what goes takes its identity along.
 pub(crate) fn tables_sql(cut: Cut) -> Sql {
-    let mut sql = with_cut(cut);
+    let mut sql = with_cut(cut, 0);
     sql.push("SELECT table, rows, distinct_rows FROM (");
     for (k, (table, stream, identity)) in LOGS.iter().enumerate() {
         let bound = match stream {
@@ -160,24 +173,29 @@ pub(crate) fn tables_sql(cut: Cut) -> Sql {
     sql
 }
 
-pub(crate) fn without_outcome_sql(cut: Cut) -> Sql {
-    let mut sql = with_cut(cut);
+pub(crate) fn without_outcome_sql(cut: Cut, since: Millis) -> Sql {
+    let mut sql = with_cut(cut, since);
     sql.push(
-        "SELECT order_id FROM orders_issued WHERE stream_sequence <= plans_cut AND order_id NOT IN \
-         (SELECT order_id FROM order_outcomes WHERE stream_sequence <= events_cut) ORDER BY order_id LIMIT ",
+        "SELECT order_id FROM orders_issued WHERE stream_sequence <= plans_cut AND broker_at >= since AND \
+         order_id NOT IN (SELECT order_id FROM order_outcomes WHERE stream_sequence <= events_cut) ORDER BY order_id LIMIT ",
     );
     sql.bind(Param::Count(WITHOUT_OUTCOME_MAX));
     sql
 }
 
 impl Store {
-    /// The books up to a cut.
+    /// The books up to a cut, of what was issued in the 370 days before now.
     ///
     /// # Errors
     /// A deadline, a limit.
     pub async fn ledger(&self, cut: Cut, ask: &Ask) -> Result<Ledger, StoreError> {
-        let figures = self.rows::<Figures>("close the books", &figures_sql(cut), ask).await?;
-        let without = self.rows::<OrderKey>("list orders without an outcome", &without_outcome_sql(cut), ask).await?;
+        self.ledger_since(cut, Timestamp::now().as_millisecond() - KEPT_MS, ask).await
+    }
+
+    pub(crate) async fn ledger_since(&self, cut: Cut, since: Millis, ask: &Ask) -> Result<Ledger, StoreError> {
+        let figures = self.rows::<Figures>("close the books", &figures_sql(cut, since), ask).await?;
+        let without =
+            self.rows::<OrderKey>("list orders without an outcome", &without_outcome_sql(cut, since), ask).await?;
         let counted = self.rows::<Counted>("count the log tables", &tables_sql(cut), ask).await?;
         let Some(f) = figures.into_iter().next() else {
             return Err(StoreError::Answer { what: "close the books".to_owned(), reason: "no row".to_owned() });

@@ -232,18 +232,45 @@ async fn the_ledger_balances_and_shows_what_does_not() {
     let rows: Vec<_> = (0..4).map(samples::observation).collect();
     store.insert(&rows, "l").await.unwrap();
     let cut = Cut { events: 100, plans: 100, verdicts: 100 };
-    let ledger = store.ledger(cut, &Ask::default()).await.unwrap();
+    let ledger = store.ledger_since(cut, NOON, &Ask::default()).await.unwrap();
     assert_eq!((ledger.issued, ledger.finished, ledger.failed, ledger.dead), (2, 0, 1, 0));
     assert_eq!(ledger.without_outcome, [id(40)]);
     assert_eq!((ledger.slice_rows, ledger.stored_rows, ledger.outcomes_without_issue), (4, 4, 0));
     assert_eq!((ledger.slice_units, ledger.outcome_units), (1000, 3500));
     assert!(ledger.tables.iter().all(|table| table.rows == table.distinct_rows));
     store.insert(&rows[..1], "twice").await.unwrap();
-    let ledger = store.ledger(cut, &Ask::default()).await.unwrap();
+    let ledger = store.ledger_since(cut, NOON, &Ask::default()).await.unwrap();
     let observations = ledger.tables.iter().find(|t| t.table == "observations").unwrap();
     assert_eq!((observations.rows, observations.distinct_rows), (5, 4));
-    let early = store.ledger(Cut { events: 0, plans: 0, verdicts: 0 }, &Ask::default()).await.unwrap();
+    let early = store.ledger_since(Cut { events: 0, plans: 0, verdicts: 0 }, NOON, &Ask::default()).await.unwrap();
     assert_eq!((early.issued, early.stored_rows), (0, 0));
+}
+
+/// What is older goes table by table and row by row: whatever of it is still there counts on neither side.
+#[tokio::test]
+async fn the_ledger_begins_where_nothing_has_begun_to_go() {
+    let store = store().await;
+    let (cut, since) = (Cut { events: 100, plans: 100, verdicts: 100 }, NOON);
+    // Of an order from before the beginning there is this slice, with fewer rows than it says, and an outcome.
+    let before = OrderIssuedRow { broker_at: NOON - 2, ..samples::order_issued() };
+    store.insert(&[before], "l").await.unwrap();
+    store.insert(&[SliceRow { broker_at: NOON - 1, ..samples::slice() }], "l").await.unwrap();
+    store.insert(&[ObservationRow { broker_at: NOON - 1, ..samples::observation(0) }], "l").await.unwrap();
+    store.insert(&[samples::outcome()], "l").await.unwrap();
+    // And one from after it, all of which stands.
+    let after = OrderIssuedRow { order_id: id(40), ..samples::order_issued() };
+    store.insert(&[after], "m").await.unwrap();
+    store.insert(&[SliceRow { order_id: id(40), ..samples::slice() }], "m").await.unwrap();
+    let rows: Vec<_> =
+        (0..4).map(|n| ObservationRow { order_id: id(40), broker_at: NOON + 1, ..samples::observation(n) }).collect();
+    store.insert(&rows, "m").await.unwrap();
+    store.insert(&[OrderOutcomeRow { order_id: id(40), ..samples::outcome() }], "m").await.unwrap();
+
+    let ledger = store.ledger_since(cut, since, &Ask::default()).await.unwrap();
+    assert_eq!((ledger.issued, ledger.finished, ledger.failed, ledger.dead), (1, 0, 1, 0));
+    assert_eq!((ledger.slice_rows, ledger.stored_rows, ledger.outcomes_without_issue), (4, 4, 0));
+    assert_eq!((ledger.slice_units, ledger.outcome_units), (1000, 3500));
+    assert!(ledger.without_outcome.is_empty());
 }
 
 #[tokio::test]
