@@ -1,13 +1,13 @@
 //! The gate before every call: who is it, may it, how long, how much at once. Nothing of a service runs before it.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use muster_proto::v1::Actor;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
@@ -15,7 +15,7 @@ use tower::{Layer, Service};
 use crate::connection::Peer;
 use crate::deadline::Deadline;
 use crate::error::{Answer, ApiError, Reason};
-use crate::identity::{Caller, Directory, Sites};
+use crate::identity::{Caller, Credential, Directory, Role, Sites};
 use crate::limit::Limiter;
 use crate::matrix::{Class, rule};
 use crate::telemetry;
@@ -26,6 +26,8 @@ pub(crate) struct Access {
     caller: Arc<Caller>,
     sites: Sites,
     deadline: Deadline,
+    /// `None`: a local caller, whose rights nobody can take.
+    proof: Option<Proof>,
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
@@ -73,17 +75,45 @@ impl Access {
         if self.sites == Sites::All { Ok(()) } else { Err(self.refused("on all sites")) }
     }
 
+    /// Waits until the caller may no longer do what it was let in for, and says why. A call that lives long ends with it.
+    pub(crate) async fn revoked(&self) -> ApiError {
+        let Some(proof) = &self.proof else { return std::future::pending().await };
+        let mut directory = proof.directory.clone();
+        let may = |directory: &Arc<Directory>| {
+            let caller = directory.find(&proof.credential);
+            caller.is_some_and(|caller| self.sites.within(&caller.sites(proof.roles)))
+        };
+        let taken = directory.wait_for(|directory| !may(directory)).await;
+        match taken.map(|directory| directory.find(&proof.credential).is_some()) {
+            Ok(true) => {
+                let who = &self.caller.actor.subject;
+                ApiError::new(Reason::PermissionDenied, format!("{who} has lost a role that this call needs"))
+            }
+            Ok(false) => ApiError::new(Reason::Unauthenticated, "the credential of this call is no longer known"),
+            // The gate is gone with the gateway, which ends the call itself.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     fn refused(&self, place: &str) -> ApiError {
         let who = &self.caller.actor.subject;
         ApiError::new(Reason::PermissionDenied, format!("{who} has no role for this call {place}"))
     }
 }
 
+/// By what a caller was let in.
+#[derive(Debug, Clone)]
+struct Proof {
+    credential: Credential,
+    roles: &'static [Role],
+    directory: watch::Receiver<Arc<Directory>>,
+}
+
 /// What the gate knows.
 #[derive(Debug)]
 pub(crate) struct Gate {
     /// `None`: loopback without credentials, everybody is the local admin.
-    directory: Option<RwLock<Arc<Directory>>>,
+    directory: Option<watch::Sender<Arc<Directory>>>,
     limiter: Limiter,
     usual: Duration,
     most: Duration,
@@ -99,13 +129,18 @@ impl Gate {
     /// A gate. Without a directory every caller is [`Caller::local`].
     #[must_use]
     pub(crate) fn new(directory: Option<Directory>, limiter: Limiter, usual: Duration, most: Duration) -> Self {
-        Self { directory: directory.map(|directory| RwLock::new(Arc::new(directory))), limiter, usual, most }
+        let directory = directory.map(|directory| watch::Sender::new(Arc::new(directory)));
+        Self { directory, limiter, usual, most }
     }
 
-    /// Takes a new directory, from the next call on.
+    /// Takes a new directory: for the next calls, and for the watches that run.
     pub(crate) fn replace(&self, directory: Directory) {
         if let Some(current) = &self.directory {
-            *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
+            current.send_if_modified(|standing| {
+                let changed = **standing != directory;
+                *standing = Arc::new(directory);
+                changed
+            });
         }
     }
 
@@ -113,7 +148,7 @@ impl Gate {
         if path.starts_with("/grpc.health.v1.Health/") {
             return Ok(Admission::Free);
         }
-        let caller = self.identify(headers, peer)?;
+        let (caller, credential) = self.identify(headers, peer)?;
         // Reflection tells the contract, which is public; an unknown path goes on to be refused as unimplemented.
         let Some(rule) = rule(path) else { return Ok(Admission::Free) };
         let sites = caller.sites(rule.roles);
@@ -127,27 +162,36 @@ impl Gate {
             Class::Call | Class::Import => Deadline::of(headers, self.usual, self.most),
             Class::Watch => Deadline::of(headers, WATCH_MAX, WATCH_MAX),
         };
-        let access = Access { caller: Arc::new(caller), sites, deadline, _permit: permit };
+        let proof = credential.zip(self.directory.as_ref()).map(|(credential, directory)| Proof {
+            credential,
+            roles: rule.roles,
+            directory: directory.subscribe(),
+        });
+        let access = Access { caller: Arc::new(caller), sites, deadline, proof, _permit: permit };
         Ok(Admission::Granted(access, rule.class))
     }
 
-    fn identify(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Answer<Caller> {
+    fn identify(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Answer<(Caller, Option<Credential>)> {
         let refused = |why: &str| ApiError::new(Reason::Unauthenticated, why);
         let Some(directory) = &self.directory else {
             return match peer {
-                Some(peer) if peer.address.ip().is_loopback() => Ok(Caller::local()),
+                Some(peer) if peer.address.ip().is_loopback() => Ok((Caller::local(), None)),
                 _ => Err(refused("only this machine is served without a credential")),
             };
         };
-        let directory = Arc::clone(&directory.read().unwrap_or_else(PoisonError::into_inner));
+        let directory = Arc::clone(&directory.borrow());
         if let Some(value) = headers.get(http::header::AUTHORIZATION) {
             let token = value.to_str().ok().and_then(bearer);
             let token = token.ok_or_else(|| refused("the authorization header is not \"Bearer TOKEN\""))?;
-            return directory.by_token(token).ok_or_else(|| refused("the bearer token is not known"));
+            let credential = Credential::token(token);
+            let caller = directory.find(&credential).ok_or_else(|| refused("the bearer token is not known"))?;
+            return Ok((caller, Some(credential)));
         }
         if let Some(name) = peer.and_then(|peer| peer.certificate_name.as_deref()) {
             let unknown = || refused(&format!("the client certificate of {name:?} is not in the access file"));
-            return directory.by_certificate(name).ok_or_else(unknown);
+            let credential = Credential::Certificate(name.to_owned());
+            let caller = directory.find(&credential).ok_or_else(unknown)?;
+            return Ok((caller, Some(credential)));
         }
         Err(refused("a client certificate or a bearer token is needed"))
     }

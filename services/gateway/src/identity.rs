@@ -54,6 +54,16 @@ impl Sites {
         }
     }
 
+    /// Whether every site among them is among the others too.
+    #[must_use]
+    pub fn within(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::All) => true,
+            (Self::All, Self::Only(_)) => false,
+            (Self::Only(these), Self::Only(those)) => these.is_subset(those),
+        }
+    }
+
     /// Whether there is no site among them.
     #[must_use]
     pub fn is_none(&self) -> bool {
@@ -128,6 +138,22 @@ pub(crate) struct CertificateEntry {
     grants: Vec<Grant>,
 }
 
+/// What somebody proved to hold when a call began; enough to ask again who that is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// SHA-256 of a bearer token.
+    Token([u8; 32]),
+    /// Name in a verified certificate.
+    Certificate(String),
+}
+
+impl Credential {
+    /// Of a bearer token.
+    pub(crate) fn token(token: &str) -> Self {
+        Self::Token(Sha256::digest(token.as_bytes()).into())
+    }
+}
+
 /// Everybody who is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Directory {
@@ -145,10 +171,21 @@ impl Directory {
     /// Who holds a token. Takes as long for a wrong one as for a right one.
     #[must_use]
     pub fn by_token(&self, token: &str) -> Option<Caller> {
-        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        self.find(&Credential::token(token))
+    }
+
+    /// Who holds a credential.
+    pub(crate) fn find(&self, credential: &Credential) -> Option<Caller> {
+        match credential {
+            Credential::Token(hash) => self.by_hash(hash),
+            Credential::Certificate(name) => self.by_certificate(name),
+        }
+    }
+
+    fn by_hash(&self, hash: &[u8; 32]) -> Option<Caller> {
         let mut found = None;
         for entry in &self.tokens {
-            if bool::from(entry.sha256.ct_eq(&hash)) {
+            if bool::from(entry.sha256.ct_eq(hash)) {
                 found = Some(entry);
             }
         }

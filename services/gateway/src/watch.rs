@@ -48,7 +48,7 @@ const SENT_MAX: usize = 200_000;
 /// What is taken from the tail at once.
 const BATCH: Limits = Limits { messages: 64, bytes: 4 << 20, linger: Duration::ZERO };
 
-/// Begins a watch. The task behind it ends with the client, the deadline or the gateway.
+/// Begins a watch. The task behind it ends with the client, its rights, the deadline or the gateway.
 ///
 /// # Errors
 /// When the filter or the resume token is wrong.
@@ -66,7 +66,7 @@ pub(crate) fn open(
     let (end, ended) = oneshot::channel();
     tokio::spawn(async move {
         let stop = core.stop.clone();
-        let deadline = access.deadline();
+        let (deadline, rights) = (access.deadline(), access.clone());
         let sent = Sent { findings: HashSet::new(), complete: resume.is_none() };
         let mut watch = Watch { core, access, filter, binding, changes: changes.clone(), sent };
         let error = tokio::select! {
@@ -75,6 +75,7 @@ pub(crate) fn open(
             () = tokio::time::sleep_until(deadline.instant()) => {
                 Some(ApiError::new(Reason::Deadline, "the watch's time is over; resume at the last token"))
             }
+            error = rights.revoked() => Some(error),
             () = changes.closed() => None,
         };
         if let Some(error) = error {

@@ -132,3 +132,29 @@ async fn health_is_for_everybody() {
     let path = "/grpc.health.v1.Health/Check";
     assert!(ask(&gate(Some(&access_file())), path, peer("192.0.2.1:1", None), &[]).await.unwrap().is_none());
 }
+
+const WATCH: &str = "/muster.v1.FindingService/WatchFindings";
+
+#[tokio::test]
+async fn who_loses_a_role_loses_it_in_the_calls_that_run() {
+    let gate = gate(Some(&access_file()));
+    let token = [("authorization", "Bearer open sesame")];
+    let access = ask(&gate, WATCH, peer("192.0.2.1:1", None), &token).await.unwrap().unwrap();
+    let mut revoked = std::pin::pin!(access.revoked());
+    assert!(futures::poll!(&mut revoked).is_pending());
+    // The same rights and more: it goes on.
+    let more = access_file().replace("[\"dublin\"]", "[\"dublin\", \"cork\"]");
+    gate.replace(parse(&more).unwrap());
+    assert!(futures::poll!(&mut revoked).is_pending());
+    gate.replace(parse(&access_file().replace("dublin", "cork")).unwrap());
+    assert_eq!(revoked.await.reason(), crate::error::Reason::PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_credential_that_is_taken_out_ends_the_calls_that_run() {
+    let gate = gate(Some(&access_file()));
+    let from = peer("192.0.2.1:1", Some("audit.example"));
+    let access = ask(&gate, WATCH, from, &[]).await.unwrap().unwrap();
+    gate.replace(parse(&access_file().replace("audit.example", "other.example")).unwrap());
+    assert_eq!(access.revoked().await.reason(), crate::error::Reason::Unauthenticated);
+}
