@@ -31,6 +31,8 @@ pub const RATE_SITE_PPS_MAX: u32 = 1_000_000;
 pub const RATE_HOST_PPS_MAX: u32 = 10_000;
 /// Hosts of one draw.
 pub const SAMPLE_SIZE_MAX: u32 = 1_000_000;
+/// Addresses that one draw is made from: 2^20 tickets are about half a second of one core.
+pub const DRAW_FRAME_MAX: u64 = 1 << 20;
 /// Sweeps that an asset may be missing from.
 pub const ABSENT_AFTER_SWEEPS_MAX: u32 = 1_000;
 /// Longest duration in days: ten years.

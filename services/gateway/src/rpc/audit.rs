@@ -1,9 +1,12 @@
 //! AuditService: random audits, asked for and looked at.
 
+mod drawable;
+
 use std::sync::Arc;
 
 use muster_bus::{Expect, SiteName, Subject};
 use muster_estate::limits::{SAMPLE_SIZE_MAX, SITES_MAX};
+use muster_estate::model::Site;
 use muster_ids::{DrawId, EventId};
 use muster_proto::v1::audit_service_server::AuditService;
 use muster_proto::v1::{
@@ -15,7 +18,7 @@ use tonic::{Request, Response, Status};
 use super::id;
 use super::sweep::{check_ports, list};
 use crate::answer;
-use crate::core::{Core, draft, request_id};
+use crate::core::{Core, draft, read_site, request_id};
 use crate::error::{Answer, ApiError};
 use crate::guard::Access;
 use crate::identity::Sites;
@@ -54,13 +57,13 @@ impl AuditRpc {
         if request.sites.len() > SITES_MAX {
             return Err(ApiError::field("sites", format!("at most {SITES_MAX}")));
         }
-        for site in &request.sites {
-            self.0.site(access, site).await?;
-        }
+        let sites = self.chosen(access, &request.sites).await?;
         if !(1..=SAMPLE_SIZE_MAX).contains(&request.sample_size) {
             return Err(ApiError::field("sample_size", format!("it is 1 to {SAMPLE_SIZE_MAX}")));
         }
         check_ports(&request.ports)?;
+        let sites: Vec<&Site> = sites.iter().map(AsRef::as_ref).collect();
+        drawable::check(&sites, &request)?;
         let request_id = request_id(&request.request_id)?;
         let body = Body::AuditRequested(AuditRequested {
             request_id: request_id.to_vec(),
@@ -74,6 +77,21 @@ impl AuditRpc {
         let event = event.belongs_to(request_id.as_bytes());
         let mutation = self.0.command(&Subject::command(&all, "audit"), event, Expect::Any).await?;
         Ok(RequestAuditResponse { draw_id: DrawId::of_request(request_id).to_vec(), mutation: Some(mutation) })
+    }
+
+    /// The sites that are named; where none is, all that stand.
+    async fn chosen(&self, access: &Access, named: &[String]) -> Answer<Vec<Arc<Site>>> {
+        let mut sites = Vec::new();
+        for site in named {
+            sites.push(self.0.site(access, site).await?.1);
+        }
+        if named.is_empty() {
+            let standing = self.0.estate.all().await?;
+            for standing in standing.iter().filter(|standing| !standing.document.removed) {
+                sites.push(Arc::new(read_site(&standing.document)?));
+            }
+        }
+        Ok(sites)
     }
 
     /// A draw may span sites that the caller may not see: its items name them, so a caller limited to sites gets only
