@@ -1,5 +1,6 @@
 //! HostService: what is seen on the network, and the figures of each site.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -58,6 +59,9 @@ impl HostRpc {
         self.0.judged(request.at_least_sequence, access.deadline()).await?;
         let allowed = sites(access);
         let mut found = self.0.store.find_hosts(&key, allowed.as_deref(), &ask(access.deadline())).await?;
+        if found.len() > 1 {
+            found = self.standing(found).await?;
+        }
         let Some(host) = found.pop() else { return Err(ApiError::not_found("host", name)) };
         if !found.is_empty() {
             found.push(host);
@@ -73,6 +77,18 @@ impl HostRpc {
             asset,
             host: Some(answer::host(detail.host)),
         })
+    }
+
+    /// Without the hosts of sites that were removed, which nobody means; of removed sites alone, what there is.
+    async fn standing(&self, found: Vec<ListedHost>) -> Answer<Vec<ListedHost>> {
+        let mut removed = BTreeSet::new();
+        for site in found.iter().map(|host| host.site.as_str()).collect::<BTreeSet<_>>() {
+            if self.0.estate.get(site).await?.is_none_or(|standing| standing.document.removed) {
+                removed.insert(site.to_owned());
+            }
+        }
+        let (gone, stand): (Vec<_>, Vec<_>) = found.into_iter().partition(|host| removed.contains(&host.site));
+        Ok(if stand.is_empty() { gone } else { stand })
     }
 
     async fn asset(&self, access: &Access, host: &ListedHost) -> Answer<Option<Asset>> {
@@ -132,11 +148,57 @@ fn read_key(key: Option<Key>) -> Answer<(HostKey, String)> {
     }
 }
 
+/// Names each host as `SITE/ADDRESS`, or by its id where a site has more than one at the address: what is named can be
+/// typed as it stands.
 fn ambiguous(name: &str, found: &[ListedHost]) -> ApiError {
-    let mut candidates: Vec<String> = found.iter().map(|host| format!("{}/{name}", host.site)).collect();
+    let place = |host: &ListedHost| format!("{}/{}", host.site, host.address.to_canonical());
+    let alone = |host: &ListedHost| found.iter().filter(|other| place(other) == place(host)).count() == 1;
+    let candidate = |host: &ListedHost| if alone(host) { place(host) } else { hex::encode(host.host_id) };
+    let mut candidates: Vec<String> = found.iter().map(candidate).collect();
     candidates.sort();
+    candidates.dedup();
     let more = candidates.len().saturating_sub(CANDIDATES_MAX);
     candidates.truncate(CANDIDATES_MAX);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     ApiError::new(Reason::Ambiguous, format!("{name:?} is more than one host: {}{more}", candidates.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ApiError, ListedHost, ambiguous};
+
+    fn host(number: u8, site: &str, address: &str) -> ListedHost {
+        let address: std::net::IpAddr = address.parse().unwrap();
+        ListedHost {
+            site: site.to_owned(),
+            host_id: [number; 16],
+            realm: "test".to_owned(),
+            address: crate::filter::mapped(address),
+            zone: String::new(),
+            asset_key: String::new(),
+            name: String::new(),
+            owner: String::new(),
+            first_seen: 1,
+            last_seen: 1,
+            open_ports: 0,
+            open_findings: 0,
+        }
+    }
+
+    #[test]
+    fn every_candidate_can_be_typed_as_it_stands() {
+        let told = |error: ApiError| error.to_string();
+        let found = [host(1, "dublin", "127.20.0.7"), host(2, "cork", "127.20.0.7")];
+        let text = told(ambiguous("127.20.0.7", &found));
+        assert!(text.contains("is more than one host: cork/127.20.0.7, dublin/127.20.0.7"), "{text}");
+        // One site, two realms in time: SITE/ADDRESS is what was typed, and would be ambiguous again.
+        let found = [host(1, "dublin", "127.20.0.7"), host(2, "dublin", "127.20.0.7")];
+        let text = told(ambiguous("dublin/127.20.0.7", &found));
+        let (one, two) = (hex::encode([1; 16]), hex::encode([2; 16]));
+        assert!(text.contains(&format!("is more than one host: {one}, {two}")), "{text}");
+        // A host that moved with its site's name: the id is what was typed.
+        let found = [host(1, "dublin", "2001:db8::7"), host(1, "cork", "2001:db8::7")];
+        let text = told(ambiguous(&hex::encode([1; 16]), &found));
+        assert!(text.contains("is more than one host: cork/2001:db8::7, dublin/2001:db8::7"), "{text}");
+    }
 }
