@@ -123,7 +123,7 @@ impl Core {
     /// # Errors
     /// When the deadline passes before.
     pub(crate) async fn judged(&self, sequence: u64, deadline: Deadline) -> Answer<()> {
-        self.progress.until_judged(&self.bus, sequence, deadline).await
+        self.progress.until_judged(&self.bus, &self.realms, sequence, deadline).await
     }
 }
 

@@ -6,12 +6,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::StreamExt;
-use muster_bus::{Bucket, Bus, BusError, KvChange, KvError, RecorderRecord, Stream};
+use muster_bus::{Bucket, Bus, BusError, KvChange, KvError, RecorderRecord, Stream, decode};
 use muster_kit::Shutdown;
+use muster_proto::v1::envelope::Body;
 use tokio::sync::watch;
 
 use crate::deadline::Deadline;
 use crate::error::{Answer, ApiError, Reason};
+use crate::realms::Realms;
 
 /// After a broken watch; the bus itself reconnects with growing delays.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -32,12 +34,12 @@ impl Passed {
         self.stored.iter().filter(|(key, _)| of_stream(key)).map(|(_, sequence)| *sequence).max().unwrap_or(0)
     }
 
-    /// The slowest partition counts.
-    fn judged(&self, stream: Stream) -> u64 {
-        let prefix = format!("evaluator.{}", stream.name());
-        let of_stream =
-            |key: &str| key.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        self.positions.iter().filter(|(key, _)| of_stream(key)).map(|(_, sequence)| *sequence).min().unwrap_or(0)
+    /// The slowest partition counts; a site whose partition has not said anything yet has judged nothing.
+    fn judged<'a>(&self, stream: Stream, sites: impl IntoIterator<Item = &'a str>) -> u64 {
+        let prefix = format!("evaluator.{}.", stream.name());
+        let silent = sites.into_iter().any(|site| !self.positions.contains_key(&format!("{prefix}{site}")));
+        let of_stream = self.positions.iter().filter(|(key, _)| key.starts_with(&prefix));
+        if silent { 0 } else { of_stream.map(|(_, sequence)| *sequence).min().unwrap_or(0) }
     }
 }
 
@@ -76,18 +78,31 @@ impl Progress {
         .await
     }
 
-    /// Waits until what follows from a sequence of EVENTS stands in the store: the evaluator has passed it, and the
-    /// verdicts that it had published by then are recorded.
-    pub(crate) async fn until_judged(&self, bus: &Bus, sequence: u64, deadline: Deadline) -> Answer<()> {
+    /// Waits until what follows from a sequence of EVENTS stands in the store: the evaluator has passed it for every
+    /// site that stands and for the site of the event itself, and the verdicts that it had published by then are
+    /// recorded.
+    pub(crate) async fn until_judged(
+        &self,
+        bus: &Bus,
+        realms: &Realms,
+        sequence: u64,
+        deadline: Deadline,
+    ) -> Answer<()> {
         if sequence == 0 {
             return Ok(());
         }
         self.until_stored(Stream::Events, sequence, deadline).await?;
+        // The estate is followed as well, so its last change may not be known here yet: the event names its site.
+        let own = site_of(bus, sequence).await?;
+        let judged = |passed: &Passed| {
+            let realms = realms.current();
+            passed.judged(Stream::Events, realms.standing().chain(own.as_deref()))
+        };
         self.until(
-            |passed| passed.judged(Stream::Events) >= sequence,
+            |passed| judged(passed) >= sequence,
             deadline,
             || {
-                let judged = self.passed.borrow().judged(Stream::Events);
+                let judged = judged(&self.passed.borrow());
                 format!("the evaluator has judged EVENTS up to {judged}, not yet {sequence}")
             },
         )
@@ -112,6 +127,16 @@ impl Progress {
             Err(_) => Err(ApiError::new(Reason::NotYetVisible, late()).retry_after(Duration::from_secs(1))),
         }
     }
+}
+
+/// The site of an estate that was declared with an event: of any other event the site stands already, or nobody judges
+/// it any more.
+async fn site_of(bus: &Bus, sequence: u64) -> Answer<Option<String>> {
+    let Some(event) = bus.message_at(Stream::Events, sequence).await? else { return Ok(None) };
+    Ok(match decode(event.payload) {
+        Ok((_, Body::Estate(document))) if !document.removed => Some(document.site),
+        Ok(_) | Err(_) => None,
+    })
 }
 
 impl Follower {
@@ -187,6 +212,16 @@ mod tests {
         passed.positions.insert("evaluator.EVENTS.redmond".to_owned(), 40);
         passed.positions.insert("scheduler.EVENTS".to_owned(), 3);
         assert_eq!((passed.stored(Stream::Events), passed.stored(Stream::Verdicts)), (90, 0));
-        assert_eq!((passed.judged(Stream::Events), passed.judged(Stream::Plans)), (40, 0));
+        assert_eq!((passed.judged(Stream::Events, []), passed.judged(Stream::Plans, [])), (40, 0));
+    }
+
+    #[test]
+    fn a_site_of_which_nothing_was_said_yet_has_judged_nothing() {
+        let mut passed = Passed::default();
+        passed.positions.insert("evaluator.EVENTS.dublin".to_owned(), 50);
+        assert_eq!(passed.judged(Stream::Events, ["dublin"]), 50);
+        assert_eq!(passed.judged(Stream::Events, ["dublin", "cork"]), 0, "cork is new");
+        passed.positions.insert("evaluator.EVENTS.cork".to_owned(), 51);
+        assert_eq!(passed.judged(Stream::Events, ["dublin", "cork"]), 50);
     }
 }

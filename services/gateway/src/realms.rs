@@ -1,4 +1,5 @@
-//! The realm of each site, followed from the estate: rows of verdicts and findings do not carry it.
+//! The sites that are declared and the realm of each, followed from the estate: rows of verdicts and findings do not
+//! carry it, and a wait for the evaluator is a wait for every site.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -15,14 +16,25 @@ use tokio::sync::watch;
 /// After a broken watch; the bus itself reconnects with growing delays.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Site → realm.
+/// Site → what is declared of it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct RealmMap(Arc<BTreeMap<String, String>>);
+pub(crate) struct RealmMap(Arc<BTreeMap<String, Declared>>);
+
+#[derive(Debug, Clone)]
+struct Declared {
+    realm: String,
+    removed: bool,
+}
 
 impl RealmMap {
-    /// Empty for a site that is not declared.
+    /// Empty for a site that was never declared.
     pub(crate) fn of(&self, site: &str) -> String {
-        self.0.get(site).cloned().unwrap_or_default()
+        self.0.get(site).map(|declared| declared.realm.clone()).unwrap_or_default()
+    }
+
+    /// The sites that stand.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = &str> + '_ {
+        self.0.iter().filter(|(_, declared)| !declared.removed).map(|(site, _)| site.as_str())
     }
 }
 
@@ -63,7 +75,8 @@ async fn follow_once(estate: &Kv, realms: &watch::Sender<RealmMap>) -> Result<()
         match change? {
             KvChange::Put(entry) => match EstateDocument::decode(entry.value) {
                 Ok(document) => realms.send_modify(|map| {
-                    Arc::make_mut(&mut map.0).insert(document.site, document.realm);
+                    Arc::make_mut(&mut map.0)
+                        .insert(document.site, Declared { realm: document.realm, removed: document.removed });
                 }),
                 Err(error) => tracing::warn!(site = entry.key, %error, "the estate of a site cannot be read"),
             },
