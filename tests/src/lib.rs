@@ -8,6 +8,7 @@ mod proxies;
 mod rig;
 mod rng;
 mod serve;
+mod small_estate;
 mod wait;
 
 pub use books::{Books, TableCount};
@@ -17,4 +18,5 @@ pub use proxies::Proxies;
 pub use rig::{Rig, RigOptions};
 pub use rng::{Rng, seed};
 pub use serve::{Ended, run_to_end};
+pub use small_estate::{SITE, SmallEstate, TRUTH, Truth};
 pub use wait::until;
