@@ -9,6 +9,7 @@ mod bus_consume;
 mod calibrate;
 mod connect_sweep;
 mod corpus;
+mod cpu;
 mod direct;
 mod freshness;
 mod output;

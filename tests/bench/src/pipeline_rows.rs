@@ -8,6 +8,7 @@ use muster_bus::{SiteName, Stream};
 
 use crate::bed::{Bed, PATIENCE};
 use crate::corpus::Sweep;
+use crate::cpu::Used;
 use crate::direct::{Direct, observation_rows, slices};
 use crate::output::{Value, figure, median, talk};
 use crate::{Effort, calibrate, publish, site, verdicts};
@@ -68,7 +69,9 @@ async fn one_round(bed: &Bed, direct: &Direct, round: u32) -> anyhow::Result<(f6
         judged.log.len(),
         sweep.changes()
     );
+    let used = Used::now(bed);
     let seconds = direct.insert(round, &rows, &judged).await?;
+    talk(&format!("  direct insert: {}", Used::now(bed).since(&used)));
     Ok((rate, sweep.rows() as f64 / seconds, judged.count()))
 }
 
@@ -78,6 +81,7 @@ pub(crate) async fn through_pipeline(bed: &Bed, sweep: &Sweep, name: &SiteName) 
     bed.settled(name.as_str()).await?;
     let ready = publish::ready(sweep, name)?;
     let wanted = bed.books.number("SELECT count() FROM observations").await? + sweep.rows();
+    let (used, inserts) = (Used::now(bed), inserts(bed).await?);
     let started = Instant::now();
     let published = async {
         publish::all(&bed.publisher(), ready).await?;
@@ -85,14 +89,27 @@ pub(crate) async fn through_pipeline(bed: &Bed, sweep: &Sweep, name: &SiteName) 
     };
     let (published, ()) = tokio::try_join!(published, queryable(bed, sweep, wanted))?;
     let seconds = started.elapsed().as_secs_f64();
-    talk(&format!("  published after {published:.2} s, queryable after {seconds:.2} s"));
+    talk(&format!(
+        "  published after {published:.2} s, queryable after {seconds:.2} s; {} inserts; {}",
+        self::inserts(bed).await? - inserts,
+        Used::now(bed).since(&used)
+    ));
     Ok(sweep.rows() as f64 / seconds)
+}
+
+/// Inserts of observations and of verdicts so far: every one is a block with the next number.
+async fn inserts(bed: &Bed) -> anyhow::Result<u64> {
+    let blocks = "SELECT toUInt64(sum(blocks)) FROM (SELECT max(max_block_number) AS blocks FROM system.parts \
+                  WHERE database = currentDatabase() AND table IN ('observations', 'verdict_log') GROUP BY table)";
+    bed.books.number(blocks).await
 }
 
 /// Waits until so many observations stand, and every finding of the sweep.
 async fn queryable(bed: &Bed, sweep: &Sweep, observations: u64) -> anyhow::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let begun = Instant::now();
+    let deadline = begun + PATIENCE;
     let subjects = sweep.subjects().iter().map(|subject| format!("'{subject}'")).collect::<Vec<_>>().join(",");
+    let log = bed.books.number("SELECT count() FROM verdict_log").await? + sweep.changes();
     // Its subjects are of this sweep alone.
     let judged = format!("SELECT count() FROM findings FINAL WHERE site = 'bench' AND subject IN ({subjects})");
     let standing = format!("SELECT count() FROM verdicts FINAL WHERE site = 'bench' AND subject IN ({subjects})");
@@ -101,6 +118,7 @@ async fn queryable(bed: &Bed, sweep: &Sweep, observations: u64) -> anyhow::Resul
     // Cheapest first: the number of rows of a log is in its parts' headers.
     let questions = [
         ("SELECT count() FROM observations", observations),
+        ("SELECT count() FROM verdict_log", log),
         (judged.as_str(), sweep.changes()),
         (standing.as_str(), sweep.changes()),
     ];
@@ -109,6 +127,7 @@ async fn queryable(bed: &Bed, sweep: &Sweep, observations: u64) -> anyhow::Resul
             tick.tick().await;
             let found = bed.books.number(question).await?;
             if found == wanted {
+                talk(&format!("  {:.2} s: {question}", begun.elapsed().as_secs_f64()));
                 break;
             }
             ensure!(found < wanted, "{found} rows, {wanted} were published: {question}");
