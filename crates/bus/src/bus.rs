@@ -10,7 +10,7 @@ use crate::kv::Kv;
 use crate::options::BusOptions;
 use crate::orders::{InFlight, OrderQueue};
 use crate::positions::Positions;
-use crate::publish::{Publisher, kind_header};
+use crate::publish::{PublishError, Publisher, judge, kind_header};
 use crate::subject::{SiteName, Subject};
 use crate::tail::{Received, Tail};
 use crate::topology::{Bucket, Stream};
@@ -196,13 +196,17 @@ impl Bus {
     /// Without an id, by which they could be taken for a repeat of what they were read from.
     ///
     /// # Errors
-    /// When the bus does not take it.
-    pub async fn republish(&self, subject: &str, kind: Option<&str>, payload: bytes::Bytes) -> Result<u64, BusError> {
-        let action = || format!("publish on {subject}");
+    /// See [`PublishError`]. After [`PublishError::Indefinite`] the same call again may publish it twice.
+    pub async fn republish(
+        &self,
+        subject: &str,
+        kind: Option<&str>,
+        payload: bytes::Bytes,
+    ) -> Result<u64, PublishError> {
         let headers = kind.map(kind_header).unwrap_or_default();
         let sent = self.jetstream.publish_with_headers(subject.to_owned(), headers, payload).await;
-        let accepted = sent.map_err(|error| BusError::failed(action(), error))?.await;
-        Ok(accepted.map_err(|error| BusError::failed(action(), error))?.sequence)
+        let accepted = sent.map_err(|error| judge(subject, &error))?.await;
+        Ok(accepted.map_err(|error| judge(subject, &error))?.sequence)
     }
 
     /// First and last sequence, size and identity of a stream.

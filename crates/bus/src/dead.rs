@@ -7,7 +7,6 @@ use thiserror::Error;
 
 use crate::bus::Bus;
 use crate::envelope::{Draft, EnvelopeError, MAX_EVENT_BYTES, decode, decode_bounded, kind};
-use crate::error::BusError;
 use crate::publish::{DEAD_LETTER_ROOM_BYTES, Expect, PublishError, Published, Publisher};
 use crate::subject::Subject;
 use crate::tail::Received;
@@ -96,7 +95,7 @@ pub enum ReplayError {
     },
     /// The bus did not take it.
     #[error(transparent)]
-    Bus(#[from] BusError),
+    Publish(#[from] PublishError),
 }
 
 /// Reads a message of DEAD.

@@ -139,7 +139,7 @@ impl Publisher {
             .jetstream
             .send_publish(subject.as_str().to_owned(), message)
             .await
-            .map_err(|error| judge(subject, &error))?;
+            .map_err(|error| judge(subject.as_str(), &error))?;
         Ok(Accepting { answer, subject: subject.clone() })
     }
 }
@@ -159,13 +159,13 @@ impl Accepting {
     pub async fn accepted(self) -> Result<Published, PublishError> {
         match self.answer.await {
             Ok(ack) => Ok(Published { sequence: ack.sequence, duplicate: ack.duplicate }),
-            Err(error) => Err(judge(&self.subject, &error)),
+            Err(error) => Err(judge(self.subject.as_str(), &error)),
         }
     }
 }
 
-fn judge(subject: &Subject, error: &jetstream::context::PublishError) -> PublishError {
-    let subject = subject.to_string();
+pub(crate) fn judge(subject: &str, error: &jetstream::context::PublishError) -> PublishError {
+    let subject = subject.to_owned();
     let cause = match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

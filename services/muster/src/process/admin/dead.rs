@@ -84,7 +84,7 @@ fn letter(received: &Received) -> Letter {
 fn refused(error: ReplayError) -> Failure {
     let exit = match &error {
         ReplayError::Unreadable { .. } | ReplayError::Elsewhere { .. } | ReplayError::Cut { .. } => Exit::Data,
-        ReplayError::Bus(_) => Exit::Unavailable,
+        ReplayError::Publish(_) => Exit::Unavailable,
     };
     Failure::new(exit, error)
 }
