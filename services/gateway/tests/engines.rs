@@ -1,6 +1,9 @@
 //! The gateway on real engines: what it writes to the bus, and what it follows there.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "engines/rights.rs"]
+mod rights;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -99,7 +102,10 @@ impl Stack {
     }
 
     async fn gateway(&self) -> Gateway {
-        let config = self.config();
+        self.gateway_with(self.config()).await
+    }
+
+    async fn gateway_with(&self, config: Config) -> Gateway {
         let kit = config.kit.clone();
         let (started, start) = tokio::sync::oneshot::channel();
         let ended = tokio::spawn(async move {
@@ -112,6 +118,20 @@ impl Stack {
         });
         let (address, stop) = start.await.expect("the gateway starts");
         Gateway { address, stop, ended }
+    }
+
+    /// A recorder until it is aborted.
+    fn recorder(&self) -> tokio::task::JoinHandle<Exit> {
+        let config = self.config();
+        let recorder =
+            muster_recorder::Config { kit: config.kit, bus: config.bus, store: config.store, ..Default::default() };
+        let kit = KitConfig::default();
+        tokio::spawn(async move {
+            muster_kit::launch::run("recorder", "test", &kit, |context| async move {
+                Box::pin(muster_recorder::Service::new(recorder, &context).await?.run(context)).await
+            })
+            .await
+        })
     }
 
     /// Says, as the recorder does, what stands in the store.
@@ -342,16 +362,7 @@ fn import(assets: Vec<Asset>, force: bool) -> impl Stream_<Item = ImportInventor
 #[tokio::test(flavor = "multi_thread")]
 async fn an_inventory_is_imported_listed_and_kept_from_vanishing() {
     let stack = Stack::start().await;
-    let config = stack.config();
-    let recorder =
-        muster_recorder::Config { kit: config.kit, bus: config.bus, store: config.store, ..Default::default() };
-    let kit = KitConfig::default();
-    let recording = tokio::spawn(async move {
-        muster_kit::launch::run("recorder", "test", &kit, |context| async move {
-            Box::pin(muster_recorder::Service::new(recorder, &context).await?.run(context)).await
-        })
-        .await
-    });
+    let recording = stack.recorder();
     let gateway = stack.gateway().await;
     let channel = gateway.channel().await;
     let documents = vec![document("cork", 1)];
