@@ -6,10 +6,12 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use muster_bus::MAX_EVENT_BYTES;
 use muster_bus::convert::{network, time};
 use muster_estate::model::{PortRange, Site};
 use muster_ids::DrawId;
 use muster_proto::v1;
+use prost::Message as _;
 
 /// Addresses of one frame: 2^20 tickets are about half a second of one core.
 pub(crate) const FRAME_MAX: u64 = 1 << 20;
@@ -20,20 +22,31 @@ pub(crate) struct Frame {
     items: Vec<String>,
 }
 
-/// Why there is no frame.
+/// Bytes of a draw: an event of 512 KiB without 8 KiB for its envelope. They are some 4,000 addresses of IPv4, or 3,000
+/// of IPv6; the names of sites, the ports and how many sites there are make it more or fewer, so it is measured.
+const DRAW_BYTES_MAX: usize = MAX_EVENT_BYTES - 8 * 1024;
+
+/// Why there is no draw.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the scopes of {sites} have {addresses} addresses, a draw takes at most {FRAME_MAX}; name fewer sites")]
-pub(crate) struct FrameTooLarge {
-    sites: String,
-    addresses: u64,
+pub(crate) enum NoDraw {
+    /// Nothing to draw from.
+    #[error("the scopes of {sites} have no address")]
+    Empty { sites: String },
+    /// Too much to draw from.
+    #[error("the scopes of {sites} have {addresses} addresses, a draw takes at most {FRAME_MAX}; name fewer sites")]
+    FrameTooLarge { sites: String, addresses: u64 },
+    /// Too much was drawn.
+    #[error(
+        "{drawn} drawn addresses are {size_bytes} bytes, a draw has at most {DRAW_BYTES_MAX}; ask for a smaller sample"
+    )]
+    TooLarge { drawn: usize, size_bytes: usize },
 }
 
 impl Frame {
-    pub(crate) fn of(sites: &[&Site]) -> Result<Self, FrameTooLarge> {
+    pub(crate) fn of(sites: &[&Site]) -> Result<Self, NoDraw> {
         let addresses: u64 = sites.iter().flat_map(|site| scope(site)).map(size).fold(0, u64::saturating_add);
         if addresses > FRAME_MAX {
-            let names: Vec<_> = sites.iter().map(|site| site.name.as_str()).collect();
-            return Err(FrameTooLarge { sites: names.join(", "), addresses });
+            return Err(NoDraw::FrameTooLarge { sites: names(sites), addresses });
         }
         let mut items = Vec::new();
         for site in sites {
@@ -42,14 +55,18 @@ impl Frame {
                 items.push(format!("{}/{address}", site.name));
             }
         }
+        if items.is_empty() {
+            return Err(NoDraw::Empty { sites: names(sites) });
+        }
         Ok(Self { items })
     }
 
-    /// Draws.
-    pub(crate) fn draw(&self, order: &DrawOrder<'_>) -> v1::Draw {
+    /// Draws what fits an event. Where it does not fit, nothing is drawn: fewer than were asked for would be a weaker audit
+    /// that looks like the one asked for.
+    pub(crate) fn draw(&self, order: &DrawOrder<'_>) -> Result<v1::Draw, NoDraw> {
         let frame: Vec<&str> = self.items.iter().map(String::as_str).collect();
         let drawn = muster_draw::select(&order.seed, &frame, order.sample_size as usize);
-        v1::Draw {
+        let draw = v1::Draw {
             draw_id: order.id.to_vec(),
             schedule: order.schedule.to_owned(),
             due_at: Some(time::to_proto(order.due_at)),
@@ -68,8 +85,22 @@ impl Frame {
                 .collect(),
             ports: order.ports.iter().copied().map(network::ports_to_proto).collect(),
             sites: order.sites.iter().map(|site| (*site).to_owned()).collect(),
+        };
+        match draw.encoded_len() {
+            size_bytes if size_bytes > DRAW_BYTES_MAX => Err(NoDraw::TooLarge { drawn: draw.items.len(), size_bytes }),
+            _ => Ok(draw),
         }
     }
+}
+
+/// A few names for a reason.
+fn names(sites: &[&Site]) -> String {
+    const NAMED_MAX: usize = 5;
+    let mut names: Vec<_> = sites.iter().take(NAMED_MAX).map(|site| site.name.as_str()).collect();
+    if sites.len() > NAMED_MAX {
+        names.push("…");
+    }
+    if names.is_empty() { "no site".to_owned() } else { names.join(", ") }
 }
 
 /// What is to be drawn.

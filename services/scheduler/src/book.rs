@@ -1,6 +1,6 @@
 //! PLANS as a state: the logs of all sites, the draws, time. Applying a message twice is applying it once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use muster_bus::convert::time;
@@ -8,8 +8,11 @@ use muster_bus::{EnvelopeError, Received, open};
 use muster_ids::{DrawId, OrderId, SweepId};
 use muster_proto::v1::{self, envelope::Body};
 
+use crate::audit::sites_drawn;
 use crate::error::SchedulerError;
-use crate::site_log::{SiteLog, Totals};
+use crate::estate::Estate;
+use crate::site_log::{BadOutcome, SiteLog, Totals};
+use crate::telemetry::PlanUnreadable;
 
 /// A draw, and the stream sequence of it.
 #[derive(Debug, Clone)]
@@ -33,24 +36,44 @@ pub(crate) struct Book {
 }
 
 impl Book {
-    /// Applies a message of PLANS as it was read.
-    pub(crate) fn read(&mut self, received: &Received) -> Result<(), SchedulerError> {
+    /// Applies a message of PLANS as it was read. One that says nothing to this version still stands on its log: the
+    /// next message there is expected after it, and without that every append would be refused for ever.
+    pub(crate) fn read(&mut self, received: &Received) {
         let sequence = received.sequence;
         self.read = self.read.max(sequence);
         match open(received) {
             Ok((envelope, body)) => self.apply(sequence, &envelope.site, &body),
-            // What another version added is nothing that this one decides on; what is broken is the recorder's to report.
-            Err(EnvelopeError::Newer { .. } | EnvelopeError::Malformed { .. } | EnvelopeError::TooLarge { .. }) => {
-                Ok(())
+            Err(EnvelopeError::Newer { .. }) => {
+                tracing::debug!(sequence, "a plan of a newer version: it decides nothing here");
             }
-            Err(error @ EnvelopeError::Field { .. }) => {
-                Err(SchedulerError::Plan { sequence, cause: error.to_string() })
-            }
+            Err(
+                error
+                @ (EnvelopeError::Malformed { .. } | EnvelopeError::TooLarge { .. } | EnvelopeError::Field { .. }),
+            ) => PlanUnreadable { sequence, cause: &error }.emit(),
+        }
+        self.stands(sequence, &received.subject);
+    }
+
+    /// A message stands on a log, whatever it says.
+    fn stands(&mut self, sequence: u64, subject: &str) {
+        let mut tokens = subject.split('.').skip(3);
+        let log_end = match (tokens.next(), tokens.next()) {
+            (Some(_), Some("draw")) => &mut self.draws_sequence,
+            (Some(_), Some("clock")) => &mut self.clock_sequence,
+            (Some(site), Some("sweep")) => &mut self.log(site).last_sequence,
+            _ => return,
+        };
+        *log_end = sequence.max(*log_end);
+    }
+
+    /// Applies a plan that stands at a sequence. What is wrong in it is reported and changes nothing.
+    pub(crate) fn apply(&mut self, sequence: u64, site: &str, body: &Body) {
+        if let Err(error) = self.try_apply(sequence, site, body) {
+            PlanUnreadable { sequence, cause: &error }.emit();
         }
     }
 
-    /// Applies a plan that stands at a sequence.
-    pub(crate) fn apply(&mut self, sequence: u64, site: &str, body: &Body) -> Result<(), SchedulerError> {
+    fn try_apply(&mut self, sequence: u64, site: &str, body: &Body) -> Result<(), SchedulerError> {
         match body {
             Body::Clock(clock) if sequence > self.clock_sequence => {
                 self.clock_sequence = sequence;
@@ -103,11 +126,17 @@ impl Book {
         Ok(())
     }
 
-    /// Applies the outcome of an order.
-    pub(crate) fn outcome(&mut self, site: &str, outcome: &v1::OrderOutcome) -> Result<(), SchedulerError> {
-        let (sweep, order) = (SweepId::from_bytes(&outcome.sweep_id)?, OrderId::from_bytes(&outcome.order_id)?);
-        self.log(site).outcome(sweep, order, Totals::of(outcome));
-        Ok(())
+    /// Applies the outcome of an order. What is not of an open sweep is of no use any more.
+    ///
+    /// # Errors
+    /// When it is none: it came from a scanner, which may be captured.
+    pub(crate) fn outcome(&mut self, site: &str, outcome: &v1::OrderOutcome) -> Result<(), BadOutcome> {
+        let sweep = SweepId::from_bytes(&outcome.sweep_id).map_err(|_| BadOutcome::Id("sweep_id"))?;
+        let order = OrderId::from_bytes(&outcome.order_id).map_err(|_| BadOutcome::Id("order_id"))?;
+        match self.sites.get_mut(site) {
+            Some(log) => log.outcome(sweep, order, Totals::of(outcome)),
+            None => Ok(()),
+        }
     }
 
     /// The log of a site.
@@ -117,18 +146,34 @@ impl Book {
 
     /// Draws of which some site's part was never started.
     pub(crate) fn unfinished_draws(&self) -> impl Iterator<Item = (DrawId, &DrawEntry)> {
-        self.draws.iter().map(|(id, entry)| (*id, entry)).filter(|(id, entry)| {
-            crate::audit::sites_drawn(&entry.draw).into_iter().any(|site| {
-                let sweep = SweepId::of_draw(site, *id);
-                !self.sites.get(site).is_some_and(|log| log.knows(sweep))
-            })
-        })
+        self.draws
+            .iter()
+            .map(|(id, entry)| (*id, entry))
+            .filter(|(id, entry)| sites_drawn(&entry.draw).into_iter().any(|site| self.waits(site, *id)))
     }
 
-    /// The oldest message that a scheduler would need to rebuild this book.
-    pub(crate) fn needs(&self) -> u64 {
-        let logs = self.sites.values().filter_map(SiteLog::needs);
-        let draws = self.unfinished_draws().map(|(_, entry)| entry.sequence);
-        logs.chain(draws).min().unwrap_or(self.read + 1)
+    fn waits(&self, site: &str, draw: DrawId) -> bool {
+        let sweep = SweepId::of_draw(site, draw);
+        !self.sites.get(site).is_some_and(|log| log.knows(sweep))
+    }
+
+    /// The oldest message that a scheduler would need to rebuild of this book what still decides anything: what is of a
+    /// site that is gone decides nothing, and must not keep PLANS from being relieved for ever.
+    pub(crate) fn needs(&self, estate: &Estate, unplannable: &BTreeSet<SweepId>, now: Timestamp) -> u64 {
+        let logs =
+            self.sites.iter().filter_map(|(name, log)| match estate.sites.iter().find(|site| site.name == *name) {
+                Some(site) => log.needs(site, now),
+                None if estate.unread.contains(name) => log.needs_all(),
+                None => None,
+            });
+        let draws = self.draws.iter().filter(|(id, entry)| {
+            sites_drawn(&entry.draw).into_iter().any(|site| {
+                estate.names(site) && !unplannable.contains(&SweepId::of_draw(site, **id)) && self.waits(site, **id)
+            })
+        });
+        logs.chain(draws.map(|(_, entry)| entry.sequence)).min().unwrap_or(self.read + 1)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,12 +17,10 @@ pub enum SchedulerError {
     /// Another replica acts.
     #[error(transparent)]
     Leadership(#[from] LeadershipLost),
-    /// A plan that this version cannot read.
-    #[error("failed to read plan {sequence}: {cause}; upgrade this scheduler")]
-    Plan {
-        /// Stream sequence.
-        sequence: u64,
-        /// What is wrong.
+    /// An audit cannot be drawn.
+    #[error("failed to draw: {cause}")]
+    Undrawable {
+        /// Why.
         cause: String,
     },
     /// A document or an event does not say what it should.
@@ -52,13 +50,33 @@ pub enum SchedulerError {
 }
 
 impl SchedulerError {
+    /// Whether it follows from what was asked for: the same again fails the same way, and concerns nothing else.
+    #[must_use]
+    pub const fn is_of_content(&self) -> bool {
+        match self {
+            Self::Undrawable { .. }
+            | Self::Convert(_)
+            | Self::Id(_)
+            | Self::Sweep(_)
+            | Self::Publish(PublishError::TooLarge { .. }) => true,
+            Self::Overtaken { .. }
+            | Self::Leadership(_)
+            | Self::Tail(_)
+            | Self::Bus(_)
+            | Self::Kv(_)
+            | Self::Publish(_)
+            | Self::Randomness(_) => false,
+        }
+    }
+
     /// Whether reading PLANS again and deciding again is the answer.
     #[must_use]
     pub const fn is_passing(&self) -> bool {
         match self {
+            Self::Publish(PublishError::TooLarge { .. }) => false,
             Self::Overtaken { .. } | Self::Bus(_) | Self::Kv(_) | Self::Publish(_) | Self::Tail(_) => true,
             Self::Leadership(_)
-            | Self::Plan { .. }
+            | Self::Undrawable { .. }
             | Self::Convert(_)
             | Self::Id(_)
             | Self::Sweep(_)

@@ -9,6 +9,8 @@ mod audit;
 mod book;
 mod config;
 mod error;
+mod estate;
+mod position;
 mod service;
 mod site_log;
 mod telemetry;

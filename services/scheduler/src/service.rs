@@ -4,20 +4,25 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_bus::convert::estate::site_from_proto;
-use muster_bus::{Batch, Bucket, Bus, Kv, Leadership, Limits, Publisher, Stream, Tail, TailError, open};
+use muster_bus::{
+    Batch, Bucket, Bus, DeadEntry, Kv, Leadership, Limits, Publisher, Received, Stream, Tail, TailError, continuing,
+    open, put_aside,
+};
 use muster_connect::producer;
 use muster_estate::model::Site;
 use muster_ids::{DrawId, RequestId};
 use muster_kit::{Context, Failure};
 use muster_proto::v1::{self, envelope::Body};
-use prost::Message;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::Instrument as _;
 
 use crate::book::Book;
 use crate::config::{Config, SchedulerConfig};
 use crate::error::SchedulerError;
-use crate::work::{Desk, default_ports, merged};
+use crate::estate::Estate;
+use crate::position::start_of_events;
+use crate::telemetry::EventRefused;
+use crate::work::Desk;
 
 const RETRY: Duration = Duration::from_millis(300);
 const LIMITS: Limits = Limits { messages: 2_048, bytes: 8 << 20, linger: Duration::from_millis(5) };
@@ -83,22 +88,21 @@ impl Service {
     }
 
     async fn act(&self) -> Result<(), SchedulerError> {
-        let mut plans = self.read_plans().await?;
+        let mut plans = Reading::of(&self.bus, &self.publisher, &self.config).await?;
         let positions = self.bus.positions().await?;
-        let passed = positions.of("scheduler", Stream::Events, None).await?;
-        let first = self.bus.stream_info(Stream::Events).await?.first_sequence;
-        let mut events = self.bus.tail(Stream::Events, &[], passed.max(first.saturating_sub(1))).headers_only();
+        let passed = start_of_events(&self.bus, &positions).await?;
+        let mut events = self.bus.tail(Stream::Events, &[], passed).headers_only();
         let mut desk = plans.desk;
         desk.mend().await?;
         let mut tick = interval(self.config.tick());
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut mend_due, mut position_due) = (Instant::now() + self.config.reissue_interval(), Instant::now());
-        let mut read = passed;
+        let (mut read, mut needs) = (passed, None);
         loop {
             tokio::select! {
                 batch = plans.tail.next_batch(LIMITS) => {
                     for received in batch?.messages {
-                        desk.book.read(&received)?;
+                        desk.book.read(&received);
                     }
                 }
                 batch = events.next_batch(LIMITS) => {
@@ -107,7 +111,7 @@ impl Service {
                     self.consider(&mut desk, batch).await?;
                 }
                 _ = tick.tick() => {
-                    self.decide(&mut desk).await?;
+                    needs = Some(self.decide(&mut desk).await?);
                     if mend_due <= Instant::now() {
                         mend_due = Instant::now() + self.config.reissue_interval();
                         desk.mend().await?;
@@ -117,66 +121,29 @@ impl Service {
             if position_due <= Instant::now() {
                 position_due = Instant::now() + POSITION_EVERY;
                 positions.passed("scheduler", Stream::Events, None, read).await?;
-                positions.passed("scheduler", Stream::Plans, Some("needs"), desk.book.needs()).await?;
+                if let Some(needs) = needs {
+                    positions.passed("scheduler", Stream::Plans, Some("needs"), needs).await?;
+                }
             }
         }
     }
 
-    /// Reads PLANS to its end.
-    async fn read_plans(&self) -> Result<Reading, SchedulerError> {
-        let info = self.bus.stream_info(Stream::Plans).await?;
-        let mut tail = self.bus.tail(Stream::Plans, &[], info.first_sequence.saturating_sub(1));
-        let mut book = Book::default();
-        while book.read < info.last_sequence && info.messages > 0 {
-            let batch: Result<Batch, TailError> = tail.next_batch(LIMITS).await;
-            for received in batch?.messages {
-                book.read(&received)?;
-            }
-        }
-        let desk = Desk {
-            bus: self.bus.clone(),
-            publisher: self.publisher.clone(),
-            config: self.config.clone(),
-            book,
-            unplannable: BTreeSet::new(),
-        };
-        Ok(Reading { tail, desk })
-    }
-
-    async fn decide(&self, desk: &mut Desk) -> Result<(), SchedulerError> {
+    /// Decides, and says which message of PLANS is the oldest that is needed.
+    async fn decide(&self, desk: &mut Desk) -> Result<u64, SchedulerError> {
         let now = Timestamp::now();
         desk.tell_time(now).await?;
-        let sites = self.sites().await?;
-        desk.finish_draws(&sites, now).await?;
-        for site in &sites {
+        let estate = Estate::read(&self.estate).await?;
+        desk.finish_draws(&estate.sites, now).await?;
+        for site in &estate.sites {
             match desk.work_on(site, now).await {
                 // One site that cannot be planned keeps no other from being swept.
-                Err(error @ (SchedulerError::Sweep(_) | SchedulerError::Convert(_))) => {
+                Err(error) if error.is_of_content() => {
                     tracing::error!(site = site.name, %error, "this site is not swept");
                 }
                 other => other?,
             }
         }
-        Ok(())
-    }
-
-    async fn sites(&self) -> Result<Vec<Site>, SchedulerError> {
-        let mut sites = Vec::new();
-        for entry in self.estate.all().await? {
-            let document = match v1::EstateDocument::decode(entry.value) {
-                Ok(document) => document,
-                Err(error) => {
-                    tracing::error!(site = entry.key, %error, "the estate's record of this site cannot be read");
-                    continue;
-                }
-            };
-            match site_from_proto(&document) {
-                Ok(site) if !site.removed => sites.push(site),
-                Ok(_) => {}
-                Err(error) => tracing::error!(site = entry.key, %error, "the estate's record of this site is wrong"),
-            }
-        }
-        Ok(sites)
+        Ok(desk.book.needs(&estate, &desk.unplannable, now))
     }
 
     /// Takes outcomes and requests out of what was published.
@@ -187,10 +154,21 @@ impl Service {
             }
             let Some(received) = self.bus.message_at(Stream::Events, header.sequence).await? else { continue };
             let Ok((envelope, body)) = open(&received) else { continue };
+            let asked = || continuing(&received, tracing::info_span!("request", site = envelope.site));
             match &body {
-                Body::OrderOutcome(outcome) => desk.book.outcome(&envelope.site, outcome)?,
-                Body::SweepRequested(request) => self.sweep_requested(desk, &envelope, request).await?,
-                Body::AuditRequested(request) => self.audit_requested(desk, &envelope, request).await?,
+                Body::OrderOutcome(outcome) => {
+                    if let Err(error) = desk.book.outcome(&envelope.site, outcome) {
+                        self.refuse(&received, &envelope.site, error.to_string()).await?;
+                    }
+                }
+                Body::SweepRequested(request) => {
+                    let done = self.sweep_requested(desk, &envelope, request).instrument(asked()).await;
+                    self.unless_refused(&received, &envelope.site, done).await?;
+                }
+                Body::AuditRequested(request) => {
+                    let done = self.audit_requested(desk, &envelope, request).instrument(asked()).await;
+                    self.unless_refused(&received, &envelope.site, done).await?;
+                }
                 // The header named another kind than the body has.
                 Body::Slice(_)
                 | Body::Bulletin(_)
@@ -219,18 +197,12 @@ impl Service {
         envelope: &v1::Envelope,
         request: &v1::SweepRequested,
     ) -> Result<(), SchedulerError> {
-        let sites = self.sites().await?;
+        let sites = Estate::read(&self.estate).await?.sites;
         let Some(site) = sites.iter().find(|site| site.name == envelope.site) else {
             tracing::warn!(site = envelope.site, "a sweep of a site that is not there was asked for");
             return Ok(());
         };
-        match desk.requested(site, request, &envelope.event_id, Timestamp::now()).await {
-            Err(error @ (SchedulerError::Sweep(_) | SchedulerError::Convert(_) | SchedulerError::Id(_))) => {
-                tracing::warn!(site = site.name, %error, "the sweep that was asked for cannot be planned");
-                Ok(())
-            }
-            other => other,
-        }
+        desk.requested(site, request, &envelope.event_id, Timestamp::now()).await
     }
 
     async fn audit_requested(
@@ -239,23 +211,55 @@ impl Service {
         envelope: &v1::Envelope,
         request: &v1::AuditRequested,
     ) -> Result<(), SchedulerError> {
-        let Ok(id) = RequestId::from_bytes(&request.request_id) else { return Ok(()) };
-        let sites = self.sites().await?;
+        let id = DrawId::of_request(RequestId::from_bytes(&request.request_id)?);
+        let ports = muster_bus::convert::estate::ports("audit_requested.ports", &request.ports)?;
+        let (sites, now) = (Estate::read(&self.estate).await?.sites, Timestamp::now());
+        let named: BTreeSet<&str> = request.sites.iter().map(String::as_str).collect();
         let chosen: Vec<&Site> =
-            sites.iter().filter(|site| request.sites.is_empty() || request.sites.contains(&site.name)).collect();
-        let Ok(mut ports) = muster_bus::convert::estate::ports("audit_requested.ports", &request.ports) else {
-            return Ok(());
-        };
-        if ports.is_empty() {
-            ports = merged(chosen.iter().flat_map(|site| default_ports(site)).collect());
-        }
-        let (id, now) = (DrawId::of_request(id), Timestamp::now());
+            sites.iter().filter(|site| named.is_empty() || named.contains(site.name.as_str())).collect();
         desk.draw(id, "", now, request.sample_size, &ports, &chosen, &envelope.event_id).await?;
         desk.finish_draws(&sites, now).await
     }
+
+    async fn unless_refused(
+        &self,
+        received: &Received,
+        site: &str,
+        done: Result<(), SchedulerError>,
+    ) -> Result<(), SchedulerError> {
+        match done {
+            Err(error) if error.is_of_content() => self.refuse(received, site, error.to_string()).await,
+            other => other,
+        }
+    }
+
+    /// Puts an event aside that makes no sense: it is passed, and blocks nothing.
+    async fn refuse(&self, received: &Received, site: &str, reason: String) -> Result<(), SchedulerError> {
+        EventRefused { site, sequence: received.sequence, reason: &reason }.emit();
+        put_aside(&self.publisher, DeadEntry { stream: Stream::Events, received, reader: "scheduler", reason }).await?;
+        Ok(())
+    }
 }
 
-struct Reading {
-    tail: Tail,
-    desk: Desk,
+/// PLANS as it was read, and where to go on.
+pub(crate) struct Reading {
+    pub(crate) tail: Tail,
+    pub(crate) desk: Desk,
+}
+
+impl Reading {
+    /// Reads PLANS to its end.
+    pub(crate) async fn of(bus: &Bus, publisher: &Publisher, config: &SchedulerConfig) -> Result<Self, SchedulerError> {
+        let info = bus.stream_info(Stream::Plans).await?;
+        let mut tail = bus.tail(Stream::Plans, &[], info.first_sequence.saturating_sub(1));
+        let mut book = Book::default();
+        while book.read < info.last_sequence && info.messages > 0 {
+            let batch: Result<Batch, TailError> = tail.next_batch(LIMITS).await;
+            for received in batch?.messages {
+                book.read(&received);
+            }
+        }
+        let (bus, publisher, config) = (bus.clone(), publisher.clone(), config.clone());
+        Ok(Self { tail, desk: Desk { bus, publisher, config, book, unplannable: BTreeSet::new() } })
+    }
 }

@@ -13,6 +13,10 @@ const ENDED_MAX: usize = 10_000;
 /// A sweep that lost or skipped more than a tenth of its units says nothing about what is absent.
 const VOID_SHARE: u64 = 10;
 
+/// A firing that PLANS does not hold was none only while PLANS would hold it: for 90 days. Two thirds of that leave room
+/// for a start that was published long after it was due. What is older waits for the next instant of its schedule.
+const UNRECORDED_AGE_MAX: SignedDuration = SignedDuration::from_hours(60 * 24);
+
 /// What a lease came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Totals {
@@ -35,6 +39,22 @@ impl Totals {
             skipped: outcome.skipped,
         }
     }
+
+    /// Units that it says anything about; `None`: more than can be counted.
+    fn reached(&self) -> Option<u64> {
+        self.open.checked_add(self.closed)?.checked_add(self.silent)?.checked_add(self.skipped)
+    }
+}
+
+/// Why an outcome is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadOutcome {
+    /// An id is none.
+    #[error("order_outcome.{0} is not 16 bytes")]
+    Id(&'static str),
+    /// It says more than there is to say.
+    #[error("the counts of the outcome are more than the {planned} units of its whole sweep")]
+    TooMany { planned: u64 },
 }
 
 /// A sweep that is not over.
@@ -114,11 +134,17 @@ impl SiteLog {
         }
     }
 
-    pub(crate) fn outcome(&mut self, sweep: SweepId, order: OrderId, totals: Totals) {
-        let Some(open) = self.open.get_mut(&sweep) else { return };
+    /// Takes the outcome of an order.
+    pub(crate) fn outcome(&mut self, sweep: SweepId, order: OrderId, totals: Totals) -> Result<(), BadOutcome> {
+        let Some(open) = self.open.get_mut(&sweep) else { return Ok(()) };
+        let planned = open.started.units;
+        if totals.reached().is_none_or(|reached| reached > planned) {
+            return Err(BadOutcome::TooMany { planned });
+        }
         if let Some(index) = open.issued.iter().find(|(_, id)| **id == order).map(|(index, _)| *index) {
             open.outcomes.insert(index, totals);
         }
+        Ok(())
     }
 
     /// Whether a sweep was ever started, as far back as is remembered.
@@ -135,16 +161,30 @@ impl SiteLog {
             if running {
                 continue;
             }
-            if let Some(found) = recurrence.due(self.fired.get(&schedule.name).map(|fired| fired.at), now) {
-                due.push(DueSweep { schedule, due_at: found.at, missed: found.missed });
+            let fired = self.fired.get(&schedule.name).map(|fired| fired.at);
+            let Some(found) = recurrence.due(fired, now) else { continue };
+            // Of an older one PLANS may have lost that it was fired.
+            if fired.is_none() && now.duration_since(found.at) > UNRECORDED_AGE_MAX {
+                continue;
             }
+            due.push(DueSweep { schedule, due_at: found.at, missed: found.missed });
         }
         due
     }
 
-    /// The oldest message that a scheduler would need to rebuild this state: starts of open sweeps, and the newest
-    /// firing of every schedule, without which it would fire again.
-    pub(crate) fn needs(&self) -> Option<u64> {
+    /// The oldest message that a scheduler would need to rebuild what this log still decides: starts of open sweeps, and
+    /// the newest firing of every schedule that stands and would fire again without it.
+    pub(crate) fn needs(&self, site: &Site, now: Timestamp) -> Option<u64> {
+        let firings = site.schedules.iter().filter_map(|schedule| {
+            let fired = self.fired.get(&schedule.name)?;
+            let recurrence = Recurrence::new(schedule.anchor, schedule.every).ok()?;
+            recurrence.due(Some(fired.at), now).is_none().then_some(fired.sequence)
+        });
+        self.open.values().map(|open| open.sequence).chain(firings).min()
+    }
+
+    /// The same where it is not known what stands.
+    pub(crate) fn needs_all(&self) -> Option<u64> {
         let open = self.open.values().map(|open| open.sequence);
         open.chain(self.fired.values().map(|fired| fired.sequence)).min()
     }
@@ -173,19 +213,22 @@ impl OpenSweep {
         let mut coverage = v1::Coverage { planned: self.started.units, ..v1::Coverage::default() };
         let mut failed = 0;
         for totals in self.outcomes.values() {
-            coverage.open += totals.open;
-            coverage.closed += totals.closed;
-            coverage.silent += totals.silent;
-            coverage.skipped += totals.skipped;
+            coverage.open = coverage.open.saturating_add(totals.open);
+            coverage.closed = coverage.closed.saturating_add(totals.closed);
+            coverage.silent = coverage.silent.saturating_add(totals.silent);
+            coverage.skipped = coverage.skipped.saturating_add(totals.skipped);
             failed += u32::from(totals.failed);
         }
-        let reached = coverage.open + coverage.closed + coverage.silent + coverage.skipped;
-        coverage.lost = coverage.planned.saturating_sub(reached);
-        let missed = coverage.lost + coverage.skipped;
-        let void = missed * VOID_SHARE > coverage.planned;
+        let reached = [coverage.open, coverage.closed, coverage.silent, coverage.skipped];
+        coverage.lost = coverage.planned.saturating_sub(reached.into_iter().fold(0, u64::saturating_add));
+        let missed = coverage.lost.saturating_add(coverage.skipped);
+        // A sweep of nothing is that of a firing that could not be planned: it proves nothing.
+        let void = coverage.planned == 0 || missed.saturating_mul(VOID_SHARE) > coverage.planned;
         let without = self.started.leases as usize - self.outcomes.len();
         let void_reason = if !void {
             String::new()
+        } else if coverage.planned == 0 {
+            "it could not be planned".to_owned()
         } else if without > 0 {
             format!("{without} of {} leases have no outcome at the deadline", self.started.leases)
         } else {

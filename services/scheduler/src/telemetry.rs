@@ -20,6 +20,19 @@ static FINISHED: LazyLock<Counter<u64>> = LazyLock::new(|| {
         .build()
 });
 
+static UNREADABLE: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    opentelemetry::global::meter("muster")
+        .u64_counter("muster.scheduler.refused")
+        .with_description("messages that were passed over or refused for what they say")
+        .build()
+});
+static VOID: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    opentelemetry::global::meter("muster")
+        .u64_counter("muster.scheduler.void")
+        .with_description("firings that could not be planned")
+        .build()
+});
+
 /// A schedule fired.
 pub(crate) struct Fired<'a> {
     pub(crate) site: &'a str,
@@ -37,6 +50,49 @@ impl Fired<'_> {
         } else {
             tracing::info!(site, schedule, %due_at, "fired");
         }
+    }
+}
+
+/// A message of PLANS says nothing that can be read.
+pub(crate) struct PlanUnreadable<'a, E> {
+    pub(crate) sequence: u64,
+    pub(crate) cause: &'a E,
+}
+
+impl<E: std::fmt::Display> PlanUnreadable<'_, E> {
+    pub(crate) fn emit(&self) {
+        UNREADABLE.add(1, &[KeyValue::new("stream", "PLANS")]);
+        tracing::error!(sequence = self.sequence, cause = %self.cause, "passed over a plan that cannot be read");
+    }
+}
+
+/// A message of EVENTS asks for or says what makes no sense.
+pub(crate) struct EventRefused<'a> {
+    pub(crate) site: &'a str,
+    pub(crate) sequence: u64,
+    pub(crate) reason: &'a str,
+}
+
+impl EventRefused<'_> {
+    pub(crate) fn emit(&self) {
+        UNREADABLE.add(1, &[KeyValue::new("stream", "EVENTS")]);
+        tracing::warn!(site = self.site, sequence = self.sequence, reason = self.reason, "refused an event");
+    }
+}
+
+/// A firing came to nothing.
+pub(crate) struct FiringVoid<'a> {
+    pub(crate) site: &'a str,
+    pub(crate) schedule: &'a str,
+    pub(crate) due_at: Timestamp,
+    pub(crate) reason: &'a str,
+}
+
+impl FiringVoid<'_> {
+    pub(crate) fn emit(&self) {
+        let Self { site, schedule, due_at, reason } = *self;
+        VOID.add(1, &[KeyValue::new("site", site.to_owned())]);
+        tracing::error!(site, schedule, %due_at, reason, "what was due cannot be planned");
     }
 }
 

@@ -5,19 +5,24 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use muster_bus::convert::{network, time};
-use muster_bus::{Bus, Draft, Expect, PublishError, Publisher, SiteName, Stream, Subject, open};
-use muster_estate::model::{PortRange, ScheduleKind, Site};
-use muster_ids::{DrawId, EventId, OrderId, RequestId, SweepId};
+use muster_bus::{Bus, Draft, Expect, PublishError, Publisher, SiteName, Subject};
+use muster_estate::model::{PortRange, Schedule, ScheduleKind, Site};
+use muster_ids::{DrawId, EventId, RequestId, SweepId};
 use muster_kit::crash;
 use muster_proto::v1::{self, envelope::Body};
 use muster_sweep::LeasePlan;
 
-use crate::audit::{DrawOrder, Frame, blocks_of, scope, sites_drawn};
+use self::plan::{convert_ports, ports_of};
+use crate::audit::scope;
 use crate::book::Book;
 use crate::config::SchedulerConfig;
 use crate::error::SchedulerError;
 use crate::site_log::{OpenSweep, deadline};
-use crate::telemetry::{AuditDrawn, Fired, SweepEnded};
+use crate::telemetry::{Fired, FiringVoid, SweepEnded};
+
+mod audits;
+mod orders;
+mod plan;
 
 /// What deciding needs.
 #[derive(Debug)]
@@ -54,121 +59,89 @@ impl Desk {
             .map(|due| (due.schedule.clone(), due.due_at, due.missed))
             .collect();
         for (schedule, due_at, missed) in due {
-            match schedule.kind {
-                ScheduleKind::Sweep => {
-                    let start = Start {
-                        id: SweepId::of_firing(&site.name, &schedule.name, due_at.as_second()),
-                        kind: v1::SweepKind::Sweep,
-                        schedule: &schedule.name,
-                        due_at,
-                        blocks: scope(site).collect(),
-                        ports: &schedule.ports,
-                        draw: None,
-                        cause: Vec::new(),
-                    };
-                    self.start(site, start, now).await?;
+            match self.fire(site, &schedule, due_at, now).await {
+                Err(error) if error.is_of_content() => {
+                    self.fire_void(site, &schedule, due_at, &error.to_string(), now).await?;
                 }
-                ScheduleKind::Audit => {
-                    let name = format!("{}/{}", site.name, schedule.name);
-                    let id = DrawId::of_firing(&name, due_at.as_second());
-                    self.draw(id, &name, due_at, schedule.sample_size, &schedule.ports, &[site], &[]).await?;
-                    self.start_drawn(site, id, &schedule.name, now).await?;
+                fired => {
+                    fired?;
+                    Fired { site: &site.name, schedule: &schedule.name, due_at, missed }.emit();
                 }
             }
-            Fired { site: &site.name, schedule: &schedule.name, due_at, missed }.emit();
         }
         self.go_on(&site.name, now).await
     }
 
-    /// Publishes a draw, unless it was before.
-    #[expect(clippy::too_many_arguments, reason = "the parts of a draw, each of its own type")]
-    pub(crate) async fn draw(
-        &mut self,
-        id: DrawId,
-        schedule: &str,
-        due_at: Timestamp,
-        sample_size: u32,
-        ports: &[PortRange],
-        sites: &[&Site],
-        cause: &[u8],
-    ) -> Result<(), SchedulerError> {
-        if self.book.draws.contains_key(&id) {
-            return Ok(());
-        }
-        let frame = match Frame::of(sites) {
-            Ok(frame) => frame,
-            Err(error) => {
-                tracing::warn!(schedule, %error, "no draw");
-                return Ok(());
-            }
-        };
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).map_err(|error| SchedulerError::Randomness(error.to_string()))?;
-        let names: Vec<&str> = sites.iter().map(|site| site.name.as_str()).collect();
-        let draw = frame.draw(&DrawOrder { id, schedule, due_at, seed, sample_size, ports, sites: &names });
-        let drawn = draw.items.len();
-        let body = Body::Draw(draw);
-        let draft = Draft::by_service(EventId::of_plan("draw", id.as_bytes()), due_at, "all", "scheduler", body)
-            .caused_by(cause)
-            .belongs_to(id.as_bytes());
-        self.append(&Subject::plan_draw(), draft, self.book.draws_sequence).await?;
-        AuditDrawn { schedule, drawn, sites: names.len() }.emit();
-        Ok(())
-    }
-
-    /// Starts a site's part of a draw, unless it was before.
-    pub(crate) async fn start_drawn(
+    async fn fire(
         &mut self,
         site: &Site,
-        id: DrawId,
-        schedule: &str,
+        schedule: &Schedule,
+        due_at: Timestamp,
         now: Timestamp,
     ) -> Result<(), SchedulerError> {
-        let Some(entry) = self.book.draws.get(&id).cloned() else { return Ok(()) };
-        let blocks = blocks_of(&entry.draw, &site.name);
-        let ports = muster_bus::convert::estate::ports("draw.ports", &entry.draw.ports)?;
-        let sweep = SweepId::of_draw(&site.name, id);
-        if blocks.is_empty() || self.book.log(&site.name).knows(sweep) {
-            return Ok(());
-        }
-        let due_at = time::from_proto("draw.due_at", entry.draw.due_at.as_ref())?;
-        let start = Start {
-            id: sweep,
-            kind: v1::SweepKind::Audit,
-            schedule,
-            due_at,
-            blocks,
-            ports: &ports,
-            draw: Some(id),
-            cause: EventId::of_plan("draw", id.as_bytes()).to_vec(),
-        };
-        self.start(site, start, now).await
-    }
-
-    /// Goes on with draws whose parts were not all started.
-    pub(crate) async fn finish_draws(&mut self, sites: &[Site], now: Timestamp) -> Result<(), SchedulerError> {
-        let unfinished: Vec<_> = self.book.unfinished_draws().map(|(id, entry)| (id, entry.draw.clone())).collect();
-        for (id, draw) in unfinished {
-            for name in sites_drawn(&draw) {
-                let Some(site) = sites.iter().find(|site| site.name == name) else { continue };
-                if self.unplannable.contains(&SweepId::of_draw(name, id)) {
-                    continue;
-                }
-                let schedule = draw.schedule.split_once('/').map_or("", |(_, schedule)| schedule);
-                match self.start_drawn(site, id, schedule, now).await {
-                    // Said once: what was drawn does not change, so it cannot be planned later either.
-                    Err(error @ (SchedulerError::Sweep(_) | SchedulerError::Convert(_))) => {
-                        tracing::error!(site = name, draw = %id, %error, "this site's part of the audit cannot be planned");
-                        self.unplannable.insert(SweepId::of_draw(name, id));
-                    }
-                    other => other?,
-                }
+        match schedule.kind {
+            ScheduleKind::Sweep => {
+                let start = Start {
+                    id: SweepId::of_firing(&site.name, &schedule.name, due_at.as_second()),
+                    kind: v1::SweepKind::Sweep,
+                    schedule: &schedule.name,
+                    due_at,
+                    blocks: scope(site).collect(),
+                    ports: &schedule.ports,
+                    draw: None,
+                    cause: Vec::new(),
+                };
+                self.start(site, start, now).await
+            }
+            ScheduleKind::Audit => {
+                let (name, id) = firing_of_audit(site, schedule, due_at);
+                self.draw(id, &name, due_at, schedule.sample_size, &schedule.ports, &[site], &[]).await?;
+                self.start_drawn(site, id, &schedule.name, now).await
             }
         }
-        Ok(())
+    }
+
+    /// Records that a firing came to nothing: a sweep of nothing, void, with the reason. Without a record it would be due
+    /// again at every look.
+    async fn fire_void(
+        &mut self,
+        site: &Site,
+        schedule: &Schedule,
+        due_at: Timestamp,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), SchedulerError> {
+        let Ok(name) = SiteName::new(&site.name) else { return Ok(()) };
+        FiringVoid { site: &site.name, schedule: &schedule.name, due_at, reason }.emit();
+        let (kind, id) = match schedule.kind {
+            ScheduleKind::Sweep => {
+                (v1::SweepKind::Sweep, SweepId::of_firing(&site.name, &schedule.name, due_at.as_second()))
+            }
+            ScheduleKind::Audit => {
+                (v1::SweepKind::Audit, SweepId::of_draw(&site.name, firing_of_audit(site, schedule, due_at).1))
+            }
+        };
+        let started = v1::SweepStarted {
+            sweep_id: id.to_vec(),
+            kind: kind.into(),
+            site: site.name.clone(),
+            schedule: schedule.name.clone(),
+            due_at: Some(time::to_proto(due_at)),
+            started_at: Some(time::to_proto(now)),
+            scope_revision: site.revision,
+            realm: site.realm.clone(),
+            deadline: Some(time::to_proto(now)),
+            ..v1::SweepStarted::default()
+        };
+        self.publish_start(&name, id, started, &[], now).await?;
+        let Some(sweep) = self.book.log(&site.name).open.get(&id).cloned() else { return Ok(()) };
+        let Some(mut finished) = sweep.end(now) else { return Ok(()) };
+        reason.clone_into(&mut finished.void_reason);
+        self.finish(&site.name, &sweep, finished, now).await
     }
 
     /// Starts a sweep, unless it was before.
+    #[tracing::instrument(name = "start a sweep", skip_all, fields(site = site.name, sweep = %start.id))]
     pub(crate) async fn start(&mut self, site: &Site, start: Start<'_>, now: Timestamp) -> Result<(), SchedulerError> {
         let name = SiteName::new(&site.name).map_err(|error| muster_bus::BusError::Failed {
             action: "name a site on the bus".to_owned(),
@@ -194,13 +167,24 @@ impl Desk {
             realm: site.realm.clone(),
             deadline: Some(time::to_proto(deadline(now, self.config.sweep_deadline_s))),
         };
-        let id = EventId::of_plan("sweep-started", start.id.as_bytes());
-        let draft = Draft::by_service(id, now, &site.name, "scheduler", Body::SweepStarted(started))
-            .caused_by(&start.cause)
-            .belongs_to(start.id.as_bytes());
+        self.publish_start(&name, start.id, started, &start.cause, now).await
+    }
+
+    async fn publish_start(
+        &mut self,
+        name: &SiteName,
+        sweep: SweepId,
+        started: v1::SweepStarted,
+        cause: &[u8],
+        now: Timestamp,
+    ) -> Result<(), SchedulerError> {
+        let id = EventId::of_plan("sweep-started", sweep.as_bytes());
+        let draft = Draft::by_service(id, now, name.as_str(), "scheduler", Body::SweepStarted(started))
+            .caused_by(cause)
+            .belongs_to(sweep.as_bytes());
         crash::point("scheduler.before-plan");
-        let expected = self.book.log(&site.name).last_sequence;
-        self.append(&Subject::plan_sweep(&name), draft, expected).await?;
+        let expected = self.book.log(name.as_str()).last_sequence;
+        self.append(&Subject::plan_sweep(name), draft, expected).await?;
         crash::point("scheduler.after-plan");
         Ok(())
     }
@@ -223,7 +207,7 @@ impl Desk {
         }
         let mut ports = muster_bus::convert::estate::ports("sweep_requested.ports", &request.ports)?;
         if ports.is_empty() {
-            ports = default_ports(site);
+            ports = ports_of(site, ScheduleKind::Sweep).unwrap_or_default();
         }
         let start = Start {
             id: SweepId::of_request(&site.name, id),
@@ -251,45 +235,7 @@ impl Desk {
         Ok(())
     }
 
-    async fn issue(&mut self, site: &str, id: SweepId, now: Timestamp) -> Result<(), SchedulerError> {
-        let Ok(name) = SiteName::new(site) else { return Ok(()) };
-        let open_max = self.config.orders_open_max;
-        let Some(sweep) = self.book.log(site).open.get(&id).cloned() else { return Ok(()) };
-        if sweep.next_lease(open_max).is_none() {
-            return Ok(());
-        }
-        let plan = plan_of(&sweep)?;
-        while let Some(index) = self.book.log(site).open.get(&id).and_then(|sweep| sweep.next_lease(open_max)) {
-            let Some(lease) = plan.lease(index) else { return Ok(()) };
-            let order = order(&sweep, &plan, index, &lease?, now);
-            let issued = Body::OrderIssued(v1::OrderIssued { order: Some(order.clone()) });
-            let event = EventId::of_plan("order-issued", &order.order_id);
-            let draft = Draft::by_service(event, now, site, "scheduler", issued)
-                .belongs_to(&order.sweep_id)
-                .caused_by(EventId::of_plan("sweep-started", &order.sweep_id).as_bytes());
-            crash::point("scheduler.before-plan");
-            let expected = self.book.log(site).last_sequence;
-            self.append(&Subject::plan_sweep(&name), draft, expected).await?;
-            crash::point("scheduler.after-plan");
-            self.send_order(&name, order).await?;
-        }
-        Ok(())
-    }
-
-    /// Puts an issued order into the queue. The id makes a repeat within the duplicate window the same message, and a
-    /// scanner that gets an order twice finds it done.
-    async fn send_order(&self, site: &SiteName, order: v1::Order) -> Result<(), SchedulerError> {
-        let issued_at = time::from_proto("order.issued_at", order.issued_at.as_ref())?;
-        let event = EventId::of_plan("order", &order.order_id);
-        let draft = Draft::by_service(event, issued_at, site.as_str(), "scheduler", Body::Order(order.clone()))
-            .belongs_to(&order.sweep_id)
-            .caused_by(EventId::of_plan("order-issued", &order.order_id).as_bytes());
-        crash::point("scheduler.before-order");
-        self.publisher.publish(&Subject::order_lease(site), draft, Expect::Any).await?;
-        crash::point("scheduler.after-order");
-        Ok(())
-    }
-
+    #[tracing::instrument(name = "finish a sweep", skip_all, fields(site, sweep = %sweep.id))]
     async fn finish(
         &mut self,
         site: &str,
@@ -327,126 +273,27 @@ impl Desk {
         Ok(())
     }
 
-    /// Looks for outcomes that came while nobody listened, and puts orders that never reached the queue into it.
-    pub(crate) async fn mend(&mut self) -> Result<(), SchedulerError> {
-        let waiting: Vec<(String, OpenSweep, u32, OrderId)> = self
-            .book
-            .sites
-            .iter()
-            .flat_map(|(site, log)| log.open.values().map(move |sweep| (site, sweep)))
-            .flat_map(|(site, sweep)| {
-                sweep.waiting().map(move |(index, order)| (site.clone(), sweep.clone(), index, order))
-            })
-            .collect();
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let queued = self.bus.orders_in_flight().await?;
-        for (site, sweep, index, order) in waiting {
-            let Ok(name) = SiteName::new(&site) else { continue };
-            if self.look_up(&name, order).await? || queued.iter().any(|queued| queued.order == order) {
-                continue;
-            }
-            // Between the two looks it may have been done.
-            if self.look_up(&name, order).await? {
-                continue;
-            }
-            let plan = plan_of(&sweep)?;
-            let Some(lease) = plan.lease(index) else { continue };
-            let issued_at = time::from_proto("sweep.started_at", sweep.started.started_at.as_ref())?;
-            tracing::info!(site, %order, "an issued order was not in the queue: issuing it again");
-            self.send_order(&name, self::order(&sweep, &plan, index, &lease?, issued_at)).await?;
-        }
-        Ok(())
-    }
-
-    async fn look_up(&mut self, site: &SiteName, order: OrderId) -> Result<bool, SchedulerError> {
-        let Some(last) = self.bus.last_on_subject(Stream::Events, &Subject::lease(site, order)).await? else {
-            return Ok(false);
-        };
-        match open(&last) {
-            Ok((_, Body::OrderOutcome(outcome))) => {
-                self.book.outcome(site.as_str(), &outcome)?;
-                Ok(true)
-            }
-            Ok(_) | Err(_) => Ok(false),
-        }
-    }
-
     async fn append(&mut self, subject: &Subject, draft: Draft, expected: u64) -> Result<(), SchedulerError> {
         let (site, body) = (draft.site.clone(), draft.body.clone());
         match self.publisher.publish(subject, draft, Expect::LastOnSubject(expected)).await {
-            Ok(published) => self.book.apply(published.sequence, &site, &body),
+            // Another replica's, under the same id: what it says may differ, so what stands is read.
+            Ok(published) if published.duplicate => Err(SchedulerError::Overtaken { subject: subject.to_string() }),
+            Ok(published) => {
+                self.book.apply(published.sequence, &site, &body);
+                Ok(())
+            }
             Err(PublishError::Conflict { subject }) => Err(SchedulerError::Overtaken { subject }),
             Err(error) => Err(error.into()),
         }
     }
 }
 
-/// The same plan again, whoever asks: it follows from what was published at the start.
-fn plan_of(sweep: &OpenSweep) -> Result<LeasePlan, SchedulerError> {
-    let blocks = sweep
-        .started
-        .blocks
-        .iter()
-        .map(|block| network::block_from_proto("sweep.blocks", block))
-        .collect::<Result<Vec<_>, _>>()?;
-    let ports = muster_bus::convert::estate::ports("sweep.ports", &sweep.started.ports)?;
-    Ok(LeasePlan::new(sweep.id, &blocks, &[], &convert_ports(&ports))?)
+/// The name and the id of a recurring audit's draw.
+fn firing_of_audit(site: &Site, schedule: &Schedule, due_at: Timestamp) -> (String, DrawId) {
+    let name = format!("{}/{}", site.name, schedule.name);
+    let id = DrawId::of_firing(&name, due_at.as_second());
+    (name, id)
 }
 
-fn order(sweep: &OpenSweep, plan: &LeasePlan, index: u32, lease: &muster_sweep::Lease, now: Timestamp) -> v1::Order {
-    v1::Order {
-        order_id: plan.order_id(index).to_vec(),
-        sweep_id: sweep.id.to_vec(),
-        sweep_kind: sweep.started.kind,
-        site: sweep.started.site.clone(),
-        lease_index: index,
-        issued_at: Some(time::to_proto(now)),
-        deadline: sweep.started.deadline,
-        lease: Some(v1::Lease {
-            realm: sweep.started.realm.clone(),
-            blocks: lease.blocks().iter().copied().map(network::block_to_proto).collect(),
-            ports: sweep.started.ports.clone(),
-            permutation_key: plan.order_id(index).to_vec(),
-            units: u64::from(lease.units()),
-            units_per_slice: muster_sweep::UNITS_PER_SLICE_MAX,
-            scope_revision: sweep.started.scope_revision,
-        }),
-    }
-}
-
-/// The same ports without one standing in two ranges.
-pub(crate) fn merged(mut ports: Vec<PortRange>) -> Vec<PortRange> {
-    ports.sort_unstable();
-    let mut merged: Vec<PortRange> = Vec::with_capacity(ports.len());
-    for range in ports {
-        match merged.last_mut() {
-            Some(last) if last.transport == range.transport && range.first <= last.last.saturating_add(1) => {
-                last.last = last.last.max(range.last);
-            }
-            _ => merged.push(range),
-        }
-    }
-    merged
-}
-
-/// The ports of a site's first sweep schedule.
-pub(crate) fn default_ports(site: &Site) -> Vec<PortRange> {
-    let sweep = site.schedules.iter().find(|schedule| schedule.kind == ScheduleKind::Sweep);
-    sweep.map(|schedule| schedule.ports.clone()).unwrap_or_default()
-}
-
-fn convert_ports(ports: &[PortRange]) -> Vec<muster_sweep::PortRange> {
-    ports
-        .iter()
-        .map(|range| muster_sweep::PortRange {
-            transport: match range.transport {
-                muster_estate::model::Transport::Tcp => muster_sweep::Transport::Tcp,
-                muster_estate::model::Transport::Udp => muster_sweep::Transport::Udp,
-            },
-            first: range.first,
-            last: range.last,
-        })
-        .collect()
-}
+#[cfg(test)]
+mod tests;

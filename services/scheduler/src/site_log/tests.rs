@@ -38,9 +38,9 @@ fn at(second: i64) -> Timestamp {
 fn a_sweep_ends_when_its_last_lease_does() {
     let (mut log, id) = log(2, 20);
     let totals = Totals { units: 10, open: 1, silent: 9, ..Totals::default() };
-    log.outcome(id, OrderId::of_lease(id, 0), totals);
+    log.outcome(id, OrderId::of_lease(id, 0), totals).unwrap();
     assert_eq!(log.open[&id].end(at(1)), None);
-    log.outcome(id, OrderId::of_lease(id, 1), totals);
+    log.outcome(id, OrderId::of_lease(id, 1), totals).unwrap();
     let end = log.open[&id].end(at(1)).unwrap();
     assert!(!end.void);
     let coverage = end.coverage.unwrap();
@@ -50,7 +50,7 @@ fn a_sweep_ends_when_its_last_lease_does() {
 #[test]
 fn a_sweep_without_outcomes_is_void_at_its_deadline() {
     let (mut log, id) = log(2, 20);
-    log.outcome(id, OrderId::of_lease(id, 0), Totals { units: 10, silent: 10, ..Totals::default() });
+    log.outcome(id, OrderId::of_lease(id, 0), Totals { units: 10, silent: 10, ..Totals::default() }).unwrap();
     let end = log.open[&id].end(at(100)).unwrap();
     assert!(end.void);
     assert_eq!(end.void_reason, "1 of 2 leases have no outcome at the deadline");
@@ -60,7 +60,8 @@ fn a_sweep_without_outcomes_is_void_at_its_deadline() {
 #[test]
 fn a_sweep_that_was_mostly_skipped_is_void() {
     let (mut log, id) = log(1, 20);
-    log.outcome(id, OrderId::of_lease(id, 0), Totals { units: 20, silent: 17, skipped: 3, ..Totals::default() });
+    log.outcome(id, OrderId::of_lease(id, 0), Totals { units: 20, silent: 17, skipped: 3, ..Totals::default() })
+        .unwrap();
     assert!(log.open[&id].end(at(1)).unwrap().void);
 }
 
@@ -68,8 +69,8 @@ fn a_sweep_that_was_mostly_skipped_is_void() {
 fn an_outcome_that_comes_twice_counts_once() {
     let (mut log, id) = log(2, 20);
     let totals = Totals { units: 10, silent: 10, ..Totals::default() };
-    log.outcome(id, OrderId::of_lease(id, 0), totals);
-    log.outcome(id, OrderId::of_lease(id, 0), totals);
+    log.outcome(id, OrderId::of_lease(id, 0), totals).unwrap();
+    log.outcome(id, OrderId::of_lease(id, 0), totals).unwrap();
     assert_eq!(log.open[&id].end(at(1)), None);
     assert_eq!(log.open[&id].waiting().count(), 1);
 }
@@ -82,7 +83,7 @@ proptest! {
         for (index, outcome) in (0..).zip(outcomes) {
             if let Some((open, closed)) = outcome {
                 let totals = Totals { units: 10, open, closed, silent: 10 - open - closed, ..Totals::default() };
-                log.outcome(id, OrderId::of_lease(id, index), totals);
+                log.outcome(id, OrderId::of_lease(id, index), totals).unwrap();
             }
         }
         let coverage = log.open[&id].end(at(100)).unwrap().coverage.unwrap();
