@@ -263,3 +263,6 @@ impl Reading {
         Ok(Self { tail, desk: Desk { bus, publisher, config, book, unplannable: BTreeSet::new() } })
     }
 }
+
+#[cfg(test)]
+mod tests;

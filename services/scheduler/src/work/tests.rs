@@ -179,3 +179,18 @@ async fn an_audit_without_ports_looks_at_each_sites_own() {
     assert_eq!(ports, [("cork", 22), ("dublin", 443)]);
     assert!(started.iter().all(|sweep| sweep.ports.len() == 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draw_of_another_replica_is_not_taken_for_ones_own() {
+    let world = World::new().await;
+    let site = site("dublin", "127.20.0.0/24", SWEEP);
+    let (mut first, mut second) = (world.scheduler().await, world.scheduler().await);
+    let id = DrawId::of_firing("dublin/audit", 0);
+    first.draw(id, "dublin/audit", at(0), 8, &[], &[&site], &[]).await.unwrap();
+    // It is published under the same id, so the broker acknowledges it as a duplicate.
+    let refused = second.draw(id, "dublin/audit", at(0), 8, &[], &[&site], &[]).await;
+    assert!(matches!(refused, Err(SchedulerError::Overtaken { .. })), "{refused:?}");
+    assert!(second.book.draws.is_empty());
+    let again = world.scheduler().await;
+    assert_eq!(again.book.draws[&id].draw, first.book.draws[&id].draw);
+}
