@@ -1,19 +1,23 @@
 //! `muster apply`: makes the estate what files say.
 
+mod overlap;
+
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use muster_bus::convert::estate::site_to_proto;
-use muster_estate::files::read_estate;
+use muster_estate::files::{Estate, read_estate};
 use muster_estate::limits::{FILE_BYTES_MAX, SITES_MAX};
 use muster_estate::model::Site;
+use muster_estate::problem::Problems;
 use muster_kit::{Exit, Failure};
 use muster_proto::v1::{ApplyEstateRequest, ApplyEstateResponse, EstateChange, EstateDocument};
 
 use super::client::Client;
 use super::columns::CHANGE;
 use super::datum::datum;
+use super::failure;
 use super::output::Output;
 use super::text::visible;
 
@@ -24,6 +28,8 @@ Examples:
   muster apply -f estate/dublin.yaml
   muster apply -f estate/ --prune     (sites that no file declares are removed)";
 
+/// The gateway's reason for an estate that is not sound as a whole.
+const ESTATE_INVALID: &str = "MUS-1005";
 /// Folders below the named one that are looked into.
 const DEPTH_MAX: usize = 8;
 
@@ -45,22 +51,51 @@ pub struct ApplyArgs {
 }
 
 pub(super) async fn run(args: ApplyArgs, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
-    let documents = read(&args.file, output)?;
-    let planned = send(&documents, args.prune, true, client).await?;
+    let estate = read_estate_files(&args.file, output)?;
+    let documents: Vec<EstateDocument> = estate.sites.iter().map(|declared| site_to_proto(&declared.site)).collect();
+    let planned = match send(&documents, args.prune, true, client).await? {
+        Sent::Done(planned) => planned,
+        Sent::Unsound(failure) => return Err(overlap::named(failure, estate, args.prune, client, output).await),
+    };
     let changes = planned.changes.iter().filter(|change| change.action != "unchanged").count();
     if args.dry_run || changes == 0 {
         print(&planned, output)?;
         output.say(if changes == 0 { "nothing to change" } else { "nothing was changed: a dry run" });
         return Ok(Exit::Ok);
     }
-    if !args.yes && !agreed(&planned, output) {
+    // Before anything is done, and whoever asks: a log of a script shows what it changed.
+    difference(&planned.changes).iter().for_each(|line| output.say(line));
+    if !args.yes && !agreed(output) {
         return Err(Failure::message(Exit::Negative, "failed to apply the estate: you said no; nothing was changed"));
     }
-    let applied = send(&documents, args.prune, false, client).await?;
+    // What stands may have changed while somebody read: then yes was said to something else.
+    let again = send(&documents, args.prune, true, client).await?.or_failure()?;
+    if again.changes != planned.changes {
+        let text = "failed to apply the estate: what stands has changed since the difference was shown; nothing was \
+                    changed; run it again";
+        return Err(Failure::message(Exit::Temporary, text));
+    }
+    let applied = send(&documents, args.prune, false, client).await?.or_failure()?;
     print(&applied, output)?;
     let sequence = applied.mutation.map_or(0, |mutation| mutation.sequence);
     output.say(&format!("applied; see it with: muster site summary --at-least-sequence {sequence}"));
     Ok(Exit::Ok)
+}
+
+/// What came of a call.
+enum Sent {
+    Done(ApplyEstateResponse),
+    /// The whole, with the sites that stand, is not sound.
+    Unsound(Failure),
+}
+
+impl Sent {
+    fn or_failure(self) -> Result<ApplyEstateResponse, Failure> {
+        match self {
+            Self::Done(answer) => Ok(answer),
+            Self::Unsound(failure) => Err(failure),
+        }
+    }
 }
 
 async fn send(
@@ -68,10 +103,14 @@ async fn send(
     prune: bool,
     validate_only: bool,
     client: &Client,
-) -> Result<ApplyEstateResponse, Failure> {
+) -> Result<Sent, Failure> {
     let request = ApplyEstateRequest { documents: documents.to_vec(), validate_only, prune };
     let answer = client.estate().apply_estate(client.request(request)).await;
-    client.answer("apply the estate", answer)
+    let unsound = answer.as_ref().is_err_and(|status| failure::reason(status) == ESTATE_INVALID);
+    match client.answer("apply the estate", answer) {
+        Err(failure) if unsound => Ok(Sent::Unsound(failure)),
+        answer => answer.map(Sent::Done),
+    }
 }
 
 /// The difference: for people a line each, in other forms as it came.
@@ -93,24 +132,21 @@ fn difference(changes: &[EstateChange]) -> Vec<String> {
 }
 
 /// Asks where somebody can answer; a script has said yes by calling.
-fn agreed(planned: &ApplyEstateResponse, output: &mut Output) -> bool {
+fn agreed(output: &mut Output) -> bool {
     if !std::io::stdin().is_terminal() || !output.watched() {
         return true;
-    }
-    for line in difference(&planned.changes) {
-        output.say(&line);
     }
     output.ask("apply this? [y/N] ");
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
 }
 
-fn read(paths: &[PathBuf], output: &mut Output) -> Result<Vec<EstateDocument>, Failure> {
-    Ok(read_sites(paths, output)?.iter().map(site_to_proto).collect())
-}
-
 /// The sites of all files, checked here: the errors name file, line and column.
 pub(super) fn read_sites(paths: &[PathBuf], output: &mut Output) -> Result<Vec<Site>, Failure> {
+    Ok(read_estate_files(paths, output)?.into_sites())
+}
+
+fn read_estate_files(paths: &[PathBuf], output: &mut Output) -> Result<Estate, Failure> {
     let mut files: Vec<(String, String)> = Vec::new();
     for path in paths {
         if path.as_os_str() == "-" {
@@ -129,15 +165,18 @@ pub(super) fn read_sites(paths: &[PathBuf], output: &mut Output) -> Result<Vec<S
             files.push((name.clone(), bounded(&name, opened)?));
         }
     }
-    let estate = read_estate(files.iter().map(|(name, text)| (name.as_str(), text.as_str()))).map_err(|problems| {
-        for problem in problems.list() {
-            output.say(&visible(&problem.to_string()));
-        }
-        let count = problems.list().len();
-        let text = format!("failed to read the estate: {count} problems, named above; nothing was changed");
-        Failure::message(Exit::Data, text)
-    })?;
-    Ok(estate.into_sites())
+    read_estate(files.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+        .map_err(|problems| told("read", &problems, output))
+}
+
+/// Says each problem on a line of its own.
+fn told(action: &str, problems: &Problems, output: &mut Output) -> Failure {
+    for problem in problems.list() {
+        output.say(&visible(&problem.to_string()));
+    }
+    let count = problems.list().len();
+    let text = format!("failed to {action} the estate: {count} problems, named above; nothing was changed");
+    Failure::message(Exit::Data, text)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {

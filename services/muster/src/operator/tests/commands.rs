@@ -132,8 +132,30 @@ async fn an_estate_is_compared_then_applied() {
     let (_folder, path) = estate(DUBLIN);
     let canned = Canned { changes: vec![change("update")], ..Canned::default() };
     let ran = run(canned, &["apply", "-f", &path, "--yes"]).await;
-    assert!(ran.asked[0].contains("validate_only: true") && ran.asked[1].contains("validate_only: false"));
+    assert!(ran.asked[0].contains("validate_only: true") && ran.asked[2].contains("validate_only: false"));
     insta::assert_snapshot!(ran.golden());
+}
+
+#[tokio::test]
+async fn an_estate_that_changed_since_it_was_shown_is_left_alone() {
+    let (_folder, path) = estate(DUBLIN);
+    let later = vec![EstateChange { revision: 9, ..change("update") }];
+    let canned = Canned { changes: vec![change("update")], later: Some(later), ..Canned::default() };
+    let ran = run(canned, &["apply", "-f", &path, "--yes"]).await;
+    assert_eq!(ran.exit, 75, "{}", ran.talk);
+    assert!(ran.talk.contains("has changed since") && ran.talk.contains("update site dublin"), "{}", ran.talk);
+    assert!(ran.asked.iter().all(|asked| asked.contains("validate_only: true")), "{:?}", ran.asked);
+}
+
+#[tokio::test]
+async fn what_overlaps_a_site_that_stands_names_file_and_line() {
+    let cork = DUBLIN.replace("dublin", "cork").replace("127.20.0.0/24", "127.20.0.0/28");
+    let (_folder, path) = estate(&cork);
+    let unsound = refusal(Code::InvalidArgument, "MUS-1005", "ranges overlap");
+    let canned = Canned { unsound: Some(unsound), ..Canned::default() };
+    let ran = run(canned, &["apply", "-f", &path, "--yes"]).await;
+    assert_eq!(ran.exit, 65, "{}", ran.talk);
+    assert!(ran.talk.contains("dublin.yaml:5:") && ran.talk.contains("overlaps"), "{}", ran.talk);
 }
 
 #[tokio::test]
@@ -239,6 +261,22 @@ async fn a_report_is_gathered() {
     let data = run(Canned::default(), &["report", "-o", "json"]).await;
     let data: crate::report::ReportData = serde_json::from_str(&data.data).unwrap();
     assert_eq!((data.sites[0].rogue, data.findings.len(), data.silent.len()), (3, 2, 1));
+}
+
+#[tokio::test]
+async fn the_worst_are_asked_for_and_not_the_first() {
+    let ran = run(Canned { findings: Vec::new(), ..Canned::default() }, &["report", "-o", "json"]).await;
+    let asked: Vec<_> = ran.asked.iter().filter(|asked| asked.starts_with("ListFindingsRequest")).collect();
+    assert!(asked[0].contains(r#"outcome != \"unknown\" AND reason = \"rogue\""#), "{}", asked[0]);
+    assert!(asked[1].contains(r#"reason = \"unapproved-service\""#), "{}", asked[1]);
+    assert!(asked.last().is_some_and(|last| last.contains(r#"outcome = \"unknown\""#)), "{asked:?}");
+    // As soon as there are enough, no more is asked for.
+    let mut many = vec![samples::findings()[0].clone(); 25];
+    for (number, listed) in (0..).zip(&mut many) {
+        listed.finding.as_mut().unwrap().finding_id = vec![number; 16];
+    }
+    let ran = run(Canned { findings: many, ..Canned::default() }, &["report", "-o", "json"]).await;
+    assert_eq!(ran.asked.iter().filter(|asked| asked.starts_with("ListFindingsRequest")).count(), 1);
 }
 
 #[tokio::test]

@@ -32,6 +32,10 @@ pub(super) struct Canned {
     pub(super) draw: Draw,
     pub(super) books: VerifyResponse,
     pub(super) changes: Vec<EstateChange>,
+    /// What the second call would change, where that is something else.
+    pub(super) later: Option<Vec<EstateChange>>,
+    /// With what an estate is refused.
+    pub(super) unsound: Option<Status>,
     pub(super) import: ImportInventoryResponse,
     /// Each connection of a watch: its messages, and how it ends.
     pub(super) watches: VecDeque<Vec<Result<WatchFindingsResponse, Status>>>,
@@ -46,6 +50,8 @@ impl Default for Canned {
             draw: samples::draw(),
             books: samples::books(true),
             changes: Vec::new(),
+            later: None,
+            unsound: None,
             import: ImportInventoryResponse::default(),
             watches: VecDeque::new(),
         }
@@ -232,8 +238,16 @@ impl EstateService for Fake {
 
     async fn apply_estate(&self, request: Request<ApplyEstateRequest>) -> Answer<ApplyEstateResponse> {
         let request = self.take(request);
+        if let Some(refused) = self.canned(|canned| canned.unsound.clone()) {
+            return Err(refused);
+        }
         let mutation = if request.validate_only { None } else { samples::mutation() };
-        ok(ApplyEstateResponse { changes: self.canned(|c| c.changes.clone()), mutation })
+        let changes = self.canned(|canned| {
+            let changes = canned.changes.clone();
+            canned.changes = canned.later.take().unwrap_or_else(|| changes.clone());
+            changes
+        });
+        ok(ApplyEstateResponse { changes, mutation })
     }
 
     async fn set_halt(&self, request: Request<SetHaltRequest>) -> Answer<SetHaltResponse> {
