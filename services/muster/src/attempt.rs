@@ -4,6 +4,7 @@
 //! ports at the default rates, and what services say of themselves. The scope is signed with a key made for this run,
 //! since the scanner takes an unsigned one for loopback only.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,9 @@ use muster_estate::{defaults, scope};
 use muster_kit::{Exit, Failure, OrExit as _, Shutdown};
 
 use crate::demo::api::{Api, random_request};
-use crate::operator::{Client, ConnectArgs, gather};
-use crate::process::{Stack, StackOptions, settled};
+use crate::operator::{Client, ConnectArgs, Format, check_document, document, gather};
+use crate::process::{Ending, Stack, StackOptions, settled};
+use crate::report::ReportData;
 
 const SITE: &str = "try";
 const DATA: &str = ".muster/try";
@@ -56,7 +58,8 @@ pub struct TryArgs {
 ///
 /// # Errors
 /// What did not work, in one line.
-pub async fn attempt(args: &TryArgs, data: Option<PathBuf>) -> Result<(), Failure> {
+pub async fn attempt(args: &TryArgs, data: Option<PathBuf>, format: Format) -> Result<Ending, Failure> {
+    check_document(format, "the report")?;
     let data = data.unwrap_or_else(|| PathBuf::from(DATA));
     let assets = args.inventory.as_deref().map(read_inventory).transpose()?;
     let mut secret = [0; 32];
@@ -75,15 +78,21 @@ pub async fn attempt(args: &TryArgs, data: Option<PathBuf>) -> Result<(), Failur
         ],
         ..StackOptions::new(data.clone(), std::env::current_exe().or_exit(Exit::Internal)?)
     };
-    let Some(stack) = shutdown.or(Box::pin(Stack::start(options))).await else { return Ok(()) };
+    let Some(stack) = shutdown.or(Box::pin(Stack::start(options))).await else { return Ok(Ending::Interrupted) };
     let stack = stack?;
-    let looking = look(&stack, site, assets, &data);
-    let result = shutdown.or(Box::pin(looking)).await.unwrap_or(Ok(()));
+    let looking = look(&stack, site, assets);
+    let result = shutdown.or(Box::pin(looking)).await;
     stack.stop().await?;
-    result
+    let Some(report) = result else { return Ok(Ending::Interrupted) };
+    let report = report?;
+    let page = data.join("report.html");
+    std::fs::write(&page, crate::report::render(&report)).or_exit(Exit::CannotCreate)?;
+    let written = document(format, "the report", &report)?;
+    crate::process::say(&written.unwrap_or_else(|| text(&report, &page)));
+    Ok(Ending::Done)
 }
 
-async fn look(stack: &Stack, site: Site, assets: Option<Vec<Asset>>, data: &Path) -> Result<(), Failure> {
+async fn look(stack: &Stack, site: Site, assets: Option<Vec<Asset>>) -> Result<ReportData, Failure> {
     let gateway = stack.addresses().gateway.clone();
     let gateway = gateway.ok_or_else(|| Failure::message(Exit::Internal, "the gateway did not say its address"))?;
     let api = Api::connect(&gateway).await?;
@@ -101,16 +110,21 @@ async fn look(stack: &Stack, site: Site, assets: Option<Vec<Asset>>, data: &Path
     for site in report.sites.iter_mut().filter(|_| !inventoried) {
         site.note = "without an inventory every host is unknown: name one with --inventory".to_owned();
     }
-    let page = data.join("report.html");
-    std::fs::write(&page, crate::report::render(&report)).or_exit(Exit::CannotCreate)?;
+    Ok(report)
+}
+
+/// The result for a person.
+fn text(report: &ReportData, page: &Path) -> String {
+    let mut text = String::new();
     for site in &report.sites {
-        crate::process::say(&format!(
-            "{} hosts seen, {} known, {} managed, {} rogue; {} assets silent (unknown, not absent)\n",
+        let _ = writeln!(
+            text,
+            "{} hosts seen, {} known, {} managed, {} rogue; {} assets silent (unknown, not absent)",
             site.hosts_seen, site.known, site.managed, site.rogue, site.silent_assets
-        ));
+        );
     }
-    crate::process::say(&format!("The page: {}\n", page.display()));
-    Ok(())
+    let _ = writeln!(text, "The page: {}", page.display());
+    text
 }
 
 async fn sweep(api: &Api) -> Result<(), Failure> {
@@ -183,7 +197,7 @@ fn site(block: IpNet) -> Result<Site, Failure> {
         alive_by: if is_loopback(block) { AliveBy::OpenPort } else { AliveBy::AnyAnswer },
         seen_within: defaults::SEEN_WITHIN,
         absent_after_sweeps: defaults::ABSENT_AFTER_SWEEPS,
-        managed_requires: Vec::new(),
+        managed_requires: defaults::MANAGED_REQUIRES.to_vec(),
         removed: false,
     })
 }
@@ -197,10 +211,49 @@ fn is_loopback(block: IpNet) -> bool {
     block.network().is_loopback()
 }
 
+/// What should be there. A try has one zone, so the zones of the file have nothing to be compared with: they are
+/// dropped, or every host would be misplaced.
 fn read_inventory(file: &Path) -> Result<Vec<Asset>, Failure> {
     let bytes = std::fs::read(file).map_err(|error| {
         Failure::message(Exit::NoInput, format!("failed to read the inventory {}: {error}", file.display()))
     })?;
-    muster_estate::inventory::read_csv(&file.display().to_string(), &bytes)
-        .map_err(|problems| Failure::message(Exit::Data, problems))
+    let mut assets = muster_estate::inventory::read_csv(&file.display().to_string(), &bytes)
+        .map_err(|problems| Failure::message(Exit::Data, problems))?;
+    for asset in &mut assets {
+        asset.zone.clear();
+    }
+    Ok(assets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{read_inventory, site};
+    use muster_estate::defaults;
+    use muster_kit::Exit;
+
+    #[test]
+    fn a_host_is_managed_only_when_somebody_answers_for_it() {
+        let Ok(site) = site("192.0.2.0/24".parse().unwrap()) else { panic!("a block that may be tried") };
+        assert_eq!(site.managed_requires, defaults::MANAGED_REQUIRES);
+    }
+
+    #[test]
+    fn the_zones_of_an_inventory_misplace_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("inventory.csv");
+        std::fs::write(&file, "key,name,owner,zone,address\nA1,web,alice,dmz,192.0.2.7\nA2,db,,,192.0.2.8\n").unwrap();
+        let Ok(assets) = read_inventory(&file) else { panic!("a good inventory") };
+        let zones: Vec<_> = assets.iter().map(|asset| asset.zone.as_str()).collect();
+        assert_eq!(zones, ["", ""]);
+        let owners: Vec<_> = assets.iter().map(|asset| asset.owner.as_str()).collect();
+        assert_eq!(owners, ["alice", ""]);
+    }
+
+    #[test]
+    fn a_block_that_is_too_large_is_refused_before_anything_is_started() {
+        let refused = site("10.0.0.0/8".parse().unwrap());
+        assert_eq!(refused.map_err(|failure| failure.exit()), Err(Exit::Usage));
+        let refused = site("2001:db8::/32".parse().unwrap());
+        assert_eq!(refused.map_err(|failure| failure.exit()), Err(Exit::Usage));
+    }
 }

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use clap::Args;
 use muster_kit::{Exit, Failure, OrExit as _, Shutdown};
 
-use crate::operator::Format;
+use crate::operator::{Format, check_document, document};
+use crate::process::Ending;
 use story::Story;
 
 /// Arguments of `muster demo`.
@@ -34,7 +35,8 @@ const DATA: &str = ".muster/demo";
 ///
 /// # Errors
 /// What did not work, in one line.
-pub async fn demo(args: &DemoArgs, data: Option<PathBuf>, format: Format) -> Result<(), Failure> {
+pub async fn demo(args: &DemoArgs, data: Option<PathBuf>, format: Format) -> Result<Ending, Failure> {
+    check_document(format, "the demo")?;
     let data = data.unwrap_or_else(|| PathBuf::from(DATA));
     let shutdown = Shutdown::new();
     shutdown.listen_for_signals()?;
@@ -51,20 +53,18 @@ pub async fn demo(args: &DemoArgs, data: Option<PathBuf>, format: Format) -> Res
             }
         }
     };
-    let Some(told) = shutdown.or(Box::pin(telling)).await else { return Ok(()) };
+    let Some(told) = shutdown.or(Box::pin(telling)).await else { return Ok(Ending::Interrupted) };
     let (story, told) = told?;
     let report = data.join("report.html");
     std::fs::write(&report, crate::report::render(&told.report)).or_exit(Exit::CannotCreate)?;
-    if format == Format::Table || format == Format::Wide {
-        crate::process::say(&tell::text(&told, &report, args.keep));
-    } else {
-        crate::process::say(&format!("{}\n", serde_json::to_string_pretty(&told)?));
-    }
+    let data = document(format, "the demo", &told)?;
+    crate::process::say(&data.unwrap_or_else(|| tell::text(&told, &report, args.keep)));
     if args.keep {
         crate::process::talk("Everything goes on running. Stop it with Ctrl-C.");
         shutdown.requested().await;
     }
-    story.end().await
+    story.end().await?;
+    Ok(Ending::Done)
 }
 
 /// Removes what an earlier run left, and nothing else: a directory without its mark is not touched.

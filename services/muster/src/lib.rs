@@ -3,7 +3,7 @@
 pub mod attempt;
 pub mod config;
 pub mod demo;
-
+pub mod lab;
 pub mod operator;
 pub mod process;
 pub mod report;

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use muster::attempt::{self, TryArgs};
 use muster::demo::{self, DemoArgs};
+use muster::lab::{self, LabArgs};
 use muster::operator::{self, CompletionArgs, ConnectArgs, OperatorCommand, Output, OutputArgs};
-use muster::process::{self, AdminCommand, HealthArgs, ProvisionArgs, ServeArgs, UpArgs};
+use muster::process::{self, AdminCommand, Ending, HealthArgs, ProvisionArgs, ServeArgs, UpArgs};
 use muster_kit::{Exit, Failure};
 
 /// Is every system on our networks known, owned, patched, configured as agreed, and audited by surprise?
@@ -28,6 +29,8 @@ enum Command {
     Demo(DemoArgs),
     /// Looks once at a network of yours, read-only and at safe rates
     Try(TryArgs),
+    /// Opens listeners that look like products, for a sweep to find
+    Lab(LabArgs),
     /// Runs the whole stack on this machine
     Up(UpArgs),
     /// Runs one service
@@ -63,8 +66,9 @@ fn main() -> ExitCode {
     let result = match command {
         Command::Serve(args) => return process::serve(&args),
         Command::Engine { arguments } => process::run_engine(&arguments).map(|()| Exit::Ok),
-        Command::Demo(args) => block_on(demo::demo(&args, connect.data, output.output)).map(|()| Exit::Ok),
-        Command::Try(args) => block_on(attempt::attempt(&args, connect.data)).map(|()| Exit::Ok),
+        Command::Demo(args) => return ended(block_on(demo::demo(&args, connect.data, output.output))),
+        Command::Try(args) => return ended(block_on(attempt::attempt(&args, connect.data, output.output))),
+        Command::Lab(args) => block_on(lab::lab(&args, &mut Output::standard(&output))).map(|()| Exit::Ok),
         Command::Up(args) => block_on(process::up(&args)).map(|()| Exit::Ok),
         Command::Provision(args) => block_on(process::provision(&args)).map(|done| {
             for line in done {
@@ -81,6 +85,10 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => process::complain(&failure),
     }
+}
+
+fn ended(result: Result<Ending, Failure>) -> ExitCode {
+    result.map_or_else(|failure| process::complain(&failure), ExitCode::from)
 }
 
 fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {

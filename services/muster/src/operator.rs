@@ -38,8 +38,9 @@ pub use completion::{CompletionArgs, complete};
 pub use connect::{ADDRESSES_FILE, Addresses, ConnectArgs, DEFAULT_ADDRESS};
 pub(crate) use letters::Letter;
 pub use output::{Format, Output, OutputArgs};
+pub(crate) use output::{check_document, document};
 pub use page::gather;
-pub(crate) use text::{address, instant, proto_word, share, visible};
+pub(crate) use text::{address, instant, proto_word, share, share_of, visible};
 
 use clap::Subcommand;
 use muster_kit::{Exit, Failure};

@@ -3,6 +3,7 @@
 mod admin;
 mod child;
 mod durability;
+mod ending;
 mod engine;
 mod health;
 mod provision;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use muster_kit::Failure;
 
 pub use admin::{AdminCommand, admin};
+pub use ending::Ending;
 pub use engine::run_engine;
 pub use health::{HealthArgs, health};
 pub use provision::{ProvisionArgs, provision};

@@ -6,6 +6,7 @@ use std::path::Path;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::story::Told;
+use crate::operator::share_of;
 use crate::report::{FindingItem, Ledger, NextStep, ReportData, StoryItem};
 
 /// Findings that are printed; the page has all.
@@ -98,10 +99,8 @@ fn sites(report: &ReportData) -> Table {
     let mut table =
         table(["SITE", "SEEN", "KNOWN", "MANAGED", "ROGUE", "UNAPPROVED", "MISPLACED", "SILENT", "ANSWERED"]);
     for site in &report.sites {
-        let answered = site.coverage.as_ref().map_or_else(String::new, |coverage| {
-            let share = (coverage.open + coverage.closed) * 1_000 / coverage.planned.max(1);
-            format!("{}.{} %", share / 10, share % 10)
-        });
+        let answered =
+            site.coverage.as_ref().map_or_else(String::new, |coverage| share_of(coverage.answered(), coverage.planned));
         table.add_row([
             site.site.clone(),
             site.hosts_seen.to_string(),

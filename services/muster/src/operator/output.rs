@@ -1,6 +1,7 @@
 //! Data on standard output in the form that was asked for, talk on standard error.
 
 mod csv;
+mod document;
 mod table;
 
 use std::io::{self, IsTerminal, Write};
@@ -8,9 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
 use muster_kit::Failure;
+use muster_lab::Listener;
 
-use super::columns::Noun;
+use super::columns::{LISTENER, Noun};
 use super::datum::Datum;
+
+pub(crate) use document::{check_document, document};
 
 /// A form of output. All forms of a noun are made from the same data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -179,6 +183,25 @@ impl Output {
                 self.raw(&text)
             }
         }
+    }
+
+    /// The listeners of a lab, in the columns that a list of them has.
+    ///
+    /// # Errors
+    /// When nobody reads.
+    pub fn listeners(&mut self, listeners: &[Listener]) -> Result<(), Failure> {
+        let text = |value: String| Datum::Text(value);
+        let row = |listener: &Listener| {
+            Datum::Map(vec![
+                ("address".to_owned(), text(listener.address.to_string())),
+                ("port".to_owned(), Datum::Unsigned(listener.port.into())),
+                ("persona".to_owned(), text(listener.persona.name().to_owned())),
+                // As the list has it: true or false.
+                ("tls".to_owned(), text(listener.tls.to_string())),
+            ])
+        };
+        let rows: Vec<Datum> = listeners.iter().map(row).collect();
+        self.list(&LISTENER, &rows)
     }
 
     fn json(&mut self, value: &Datum) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use muster_proto::v1::{
 
 use super::client::Client;
 use super::finding;
-use super::output::Output;
+use super::output::{Output, check_document, document};
 use super::text::{self, quoted};
 use crate::report::{Audit, Coverage, FindingItem, Ledger, NextStep, ReportData, SilentAsset, SiteFigures, render};
 
@@ -22,9 +22,8 @@ Examples:
   muster report -o json | jq .sites";
 
 /// Findings that a page shows.
-const FINDINGS: usize = 25;
-/// Findings that are looked through for the worst.
-const FINDINGS_LOOKED_AT: i32 = PAGE;
+const FINDINGS: i32 = 25;
+const SHOWN: usize = FINDINGS.unsigned_abs() as usize;
 /// Silent assets that a page shows.
 const SILENT: i32 = 100;
 /// Ids of one filter: the gateway takes 50 comparisons.
@@ -41,20 +40,9 @@ pub struct PageArgs {
 }
 
 pub(super) async fn run(args: PageArgs, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
+    check_document(output.format(), "the report")?;
     let data = Box::pin(gather(client, "Muster report", 0)).await?;
-    if !output.for_people() {
-        let text = match output.format() {
-            super::Format::Yaml => serde_norway::to_string(&data)?,
-            super::Format::Jsonl => serde_json::to_string(&data)? + "\n",
-            super::Format::Table | super::Format::Wide | super::Format::Json => {
-                serde_json::to_string_pretty(&data)? + "\n"
-            }
-            super::Format::Csv => {
-                let text =
-                    "failed to write the report as CSV: it is no table; use -o json, or muster site summary -o csv";
-                return Err(Failure::message(Exit::Usage, text));
-            }
-        };
+    if let Some(text) = document(output.format(), "the report", &data)? {
         output.raw(&text)?;
         return Ok(Exit::Ok);
     }
@@ -128,21 +116,42 @@ async fn last_sweep(client: &Client, site: &str) -> Result<Option<Coverage>, Fai
     Ok(answer.sweeps.first().map(Coverage::from))
 }
 
-/// How bad a reason is, for the order of the page: what nobody answers for comes first.
+/// The reasons, the worst first: what nobody answers for. What is not among them comes after them.
+const REASONS: [&str; 7] =
+    ["rogue", "unapproved-service", "misplaced", "no-owner", "absent", "no-support-group", "no-base-image"];
+
+/// How bad a reason is, for the order of the page.
 fn rank(finding: &FindingItem) -> usize {
-    const ORDER: [&str; 7] =
-        ["rogue", "unapproved-service", "misplaced", "no-owner", "absent", "no-support-group", "no-base-image"];
-    let place = ORDER.iter().position(|reason| *reason == finding.reason).unwrap_or(ORDER.len());
-    if finding.outcome == "unknown" { place + ORDER.len() + 1 } else { place }
+    let place = REASONS.iter().position(|reason| *reason == finding.reason).unwrap_or(REASONS.len());
+    if finding.outcome == "unknown" { place + REASONS.len() + 1 } else { place }
+}
+
+/// One filter for each rank: the gateway lists findings by site and id, so the worst are asked for reason by reason.
+/// What is unknown comes after all that fails.
+fn ranked() -> Vec<String> {
+    let each = REASONS.map(|reason| format!("outcome != \"unknown\" AND reason = \"{reason}\""));
+    let known = REASONS.map(|reason| format!("reason != \"{reason}\"")).join(" AND ");
+    let rest = [format!("outcome != \"unknown\" AND {known}"), "outcome = \"unknown\"".to_owned()];
+    each.into_iter().chain(rest).map(|filter| format!("state = \"open\" AND {filter}")).collect()
 }
 
 async fn worst(client: &Client, at_least_sequence: u64) -> Result<Vec<FindingItem>, Failure> {
-    let open = "state = \"open\"";
-    let (found, _) = finding::page(client, open, FINDINGS_LOOKED_AT, String::new(), at_least_sequence, None).await?;
-    let mut findings: Vec<FindingItem> = found.iter().map(FindingItem::from).collect();
+    let mut findings: Vec<FindingItem> = Vec::new();
+    for filter in ranked() {
+        let (found, _) = finding::page(client, &filter, FINDINGS, String::new(), at_least_sequence, None).await?;
+        // One that changed between two calls may be in both.
+        for item in found.iter().map(FindingItem::from) {
+            if findings.iter().all(|known| known.finding_id != item.finding_id) {
+                findings.push(item);
+            }
+        }
+        if findings.len() >= SHOWN {
+            break;
+        }
+    }
     findings
         .sort_by(|a, b| (rank(a), &a.site, &a.address, &a.subject).cmp(&(rank(b), &b.site, &b.address, &b.subject)));
-    findings.truncate(FINDINGS);
+    findings.truncate(SHOWN);
     Ok(findings)
 }
 

@@ -49,6 +49,11 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
     format!("{}.{}%", permille / 10, permille % 10)
 }
 
+/// A share and of how many: a sweep may have looked at a part of a site only.
+pub(crate) fn share_of(part: u64, whole: u64) -> String {
+    if whole == 0 { String::new() } else { format!("{} of {whole}", share(part, whole)) }
+}
+
 /// A value inside a filter.
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))

@@ -109,7 +109,9 @@ pub(super) fn coverage(page: &mut Html, data: &ReportData) {
 
 fn one_coverage(page: &mut Html, coverage: &Coverage) {
     let answered = share(coverage.answered(), coverage.planned);
-    page.element("p", if coverage.void { "share bad" } else { "share" }, &format!("{answered} answered"));
+    let planned = grouped(coverage.planned);
+    let text = format!("{answered} of the last sweep's {planned} address-port pairs answered");
+    page.element("p", if coverage.void { "share bad" } else { "share" }, &text);
     bar(
         page,
         &[

@@ -2,7 +2,7 @@
 
 use super::{Noun, col, made};
 use crate::operator::datum::Datum;
-use crate::operator::text::share;
+use crate::operator::text::{share, share_of};
 
 /// `dublin/127.20.0.7`, which every command takes.
 fn place(item: &Datum) -> String {
@@ -207,7 +207,7 @@ pub(in crate::operator) const SUMMARY: Noun = Noun {
         col("misplaced", "misplaced"),
         col("silent", "silent_assets"),
         col("assets", "assets"),
-        made("answered", |item| share(number(item, "units_answered"), number(item, "units_planned"))),
+        made("answered", |item| share_of(number(item, "units_answered"), number(item, "units_planned"))),
         col("open", "findings_open"),
         col("last_sweep_at", "last_sweep_at"),
     ],
@@ -311,6 +311,11 @@ pub(in crate::operator) const LEDGER: Noun = Noun {
 pub(in crate::operator) const TABLE: Noun = Noun {
     plural: "tables",
     columns: &[col("table", "table").whole(), col("rows", "rows"), col("distinct", "distinct_rows")],
+};
+
+pub(in crate::operator) const LISTENER: Noun = Noun {
+    plural: "listeners",
+    columns: &[col("address", "address").whole(), col("port", "port"), col("persona", "persona"), col("tls", "tls")],
 };
 
 pub(in crate::operator) const LETTER: Noun = Noun {
