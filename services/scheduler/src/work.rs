@@ -276,7 +276,8 @@ impl Desk {
     async fn append(&mut self, subject: &Subject, draft: Draft, expected: u64) -> Result<(), SchedulerError> {
         let (site, body) = (draft.site.clone(), draft.body.clone());
         match self.publisher.publish(subject, draft, Expect::LastOnSubject(expected)).await {
-            // Another replica's, under the same id: what it says may differ, so what stands is read.
+            // One that compares ids first gives this instead of a conflict: another replica's may say something else, so
+            // what stands is read.
             Ok(published) if published.duplicate => Err(SchedulerError::Overtaken { subject: subject.to_string() }),
             Ok(published) => {
                 self.book.apply(published.sequence, &site, &body);

@@ -187,7 +187,7 @@ async fn a_draw_of_another_replica_is_not_taken_for_ones_own() {
     let (mut first, mut second) = (world.scheduler().await, world.scheduler().await);
     let id = DrawId::of_firing("dublin/audit", 0);
     first.draw(id, "dublin/audit", at(0), 8, &[], &[&site], &[]).await.unwrap();
-    // It is published under the same id, so the broker acknowledges it as a duplicate.
+    // The same id, another seed. This broker compares the sequence before the id, so it is refused and no duplicate.
     let refused = second.draw(id, "dublin/audit", at(0), 8, &[], &[&site], &[]).await;
     assert!(matches!(refused, Err(SchedulerError::Overtaken { .. })), "{refused:?}");
     assert!(second.book.draws.is_empty());
