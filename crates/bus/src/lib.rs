@@ -41,4 +41,4 @@ pub use record::{Declared, RecorderRecord};
 pub use subject::{SiteName, Subject, SubjectError};
 pub use tail::{Batch, Limits, Received, Tail, TailError};
 pub use topology::{Bucket, Stream};
-pub use trace::Origin;
+pub use trace::{Origin, continuing, linked};

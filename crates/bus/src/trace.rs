@@ -7,6 +7,8 @@ use opentelemetry::trace::{SpanContext, TraceContextExt};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use crate::tail::Received;
+
 /// The span that a message was published in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(SpanContext);
@@ -32,6 +34,24 @@ impl Origin {
     pub fn link_to(&self, span: &Span) {
         span.add_link(self.0.clone());
     }
+}
+
+/// A span for the work that one message asked for: a part of the trace that it was published in.
+#[must_use]
+pub fn continuing(received: &Received, span: Span) -> Span {
+    if let Some(origin) = &received.origin {
+        origin.continue_in(&span);
+    }
+    span
+}
+
+/// A span for the work on a batch: a trace of its own that names where the first message came from.
+#[must_use]
+pub fn linked(batch: &[Received], span: Span) -> Span {
+    if let Some(origin) = batch.first().and_then(|first| first.origin.as_ref()) {
+        origin.link_to(&span);
+    }
+    span
 }
 
 /// Writes the current span into headers, where somebody traces.

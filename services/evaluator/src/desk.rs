@@ -18,11 +18,12 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use muster_bus::{Batch, Bus, Limits, SiteName, Stream, TailError};
+use muster_bus::{Batch, Bus, Limits, SiteName, Stream, TailError, linked};
 use muster_estate::model::Asset;
 use muster_kit::Shutdown;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::Instrument as _;
 
 use positions::Recorded;
 use publish::Sent;
@@ -143,8 +144,14 @@ impl Desk {
                 Step::Sent(sent) => self.sent(sent),
                 Step::Fetched(fetched) => self.fetched(*fetched),
                 Step::Recorded(recorded) => self.recorded(recorded),
-                Step::Plans(Ok(batch)) => self.read_plans(batch).await,
-                Step::Events(Ok(batch)) => self.read_events(batch).await,
+                Step::Plans(Ok(batch)) => {
+                    let span = linked(&batch.messages, tracing::info_span!("plans", messages = batch.messages.len()));
+                    self.read_plans(batch).instrument(span).await;
+                }
+                Step::Events(Ok(batch)) => {
+                    let span = linked(&batch.messages, tracing::info_span!("events", messages = batch.messages.len()));
+                    self.read_events(batch).instrument(span).await;
+                }
                 Step::Plans(Err(error)) | Step::Events(Err(error)) => self.lost_place(&error),
             }
         }

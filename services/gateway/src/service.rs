@@ -193,6 +193,7 @@ async fn serve(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1();
     let mut router = Server::builder()
+        .trace_fn(|call| tracing::info_span!("call", path = call.uri().path()))
         .layer(GuardLayer(gate))
         .max_concurrent_streams(STREAMS_MAX)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))

@@ -1,7 +1,7 @@
 //! Messages → a prepared batch: a range, its blocks, and what has to go to DEAD before the range may be committed.
 
 use jiff::tz::TimeZone;
-use muster_bus::{Declared, EnvelopeError, Received, open};
+use muster_bus::{Declared, EnvelopeError, Origin, Received, open};
 use muster_ids::EventId;
 use muster_store::EncodedBlock;
 
@@ -15,6 +15,8 @@ pub(crate) struct Prepared {
     pub(crate) blocks: Vec<EncodedBlock>,
     pub(crate) rows: usize,
     pub(crate) dead: Vec<(Received, String)>,
+    /// Span that its first message was published in, where it is known.
+    pub(crate) origin: Option<Origin>,
 }
 
 /// Why a range cannot be prepared beyond a message.
@@ -39,7 +41,7 @@ const MESSAGE_ROWS_MAX: usize = 8_000;
 /// A message of a newer version ends the batch before it; when it is the first, it is the error.
 pub(crate) fn prepare(messages: &mut Vec<Received>, bounds: Bounds) -> Result<Option<Prepared>, Newer> {
     let Some(first) = messages.first() else { return Ok(None) };
-    let (first_sequence, first_month) = (first.sequence, month(first));
+    let (first_sequence, first_month, origin) = (first.sequence, month(first), first.origin.clone());
     let mut blocks = Blocks::default();
     let mut dead = Vec::new();
     let mut last = None;
@@ -76,7 +78,7 @@ pub(crate) fn prepare(messages: &mut Vec<Received>, bounds: Bounds) -> Result<Op
     messages.drain(..taken);
     let rows = blocks.rows();
     let range = Declared { first: first_sequence, last, last_event };
-    Ok(Some(Prepared { range, blocks: blocks.finish(), rows, dead }))
+    Ok(Some(Prepared { range, blocks: blocks.finish(), rows, dead, origin }))
 }
 
 /// Why a declared range cannot be made again.

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument as _, Span};
 
 use crate::config::RecorderConfig;
 use crate::error::RecorderError;
@@ -61,12 +62,7 @@ impl Recording {
         let mut next = batches.recv().await;
         while let Some(prepared) = next {
             let prepared = prepared?;
-            self.put_dead_aside(&prepared).await?;
-            // Declares this batch; the one before is committed by the same change, or was already.
-            crash::point("recorder.before-declare");
-            keeper.advance(Some(prepared.range.clone())).await?;
-            crash::point("recorder.after-declare");
-            self.insert(&keeper, &prepared).await?;
+            self.record(&mut keeper, &prepared).instrument(self.span(&prepared)).await?;
             next = match batches.try_recv() {
                 Ok(ready) => {
                     self.committed(&prepared);
@@ -82,6 +78,25 @@ impl Recording {
             }
         }
         Ok(())
+    }
+
+    /// A trace of its own: a batch is of many, of which it names the first.
+    fn span(&self, prepared: &Prepared) -> Span {
+        let (stream, range) = (self.stream.name(), &prepared.range);
+        let span = tracing::info_span!("batch", stream, first = range.first, last = range.last, rows = prepared.rows);
+        if let Some(origin) = &prepared.origin {
+            origin.link_to(&span);
+        }
+        span
+    }
+
+    async fn record(&self, keeper: &mut Keeper, prepared: &Prepared) -> Result<(), RecorderError> {
+        self.put_dead_aside(prepared).await?;
+        // Declares this batch; the one before is committed by the same change, or was already.
+        crash::point("recorder.before-declare");
+        keeper.advance(Some(prepared.range.clone())).await?;
+        crash::point("recorder.after-declare");
+        self.insert(keeper, prepared).await
     }
 
     /// Waits for a batch; meanwhile the position is recorded, so that a full stream can be purged while nothing comes.

@@ -235,6 +235,7 @@ impl LeaseWork<'_> {
     }
 
     /// Publishes a slice after the one before it.
+    #[tracing::instrument(name = "slice", skip_all, fields(slice = examined.result.range.index))]
     async fn report(&self, progress: &mut Progress, examined: &Examined) -> Result<(), ScannerError> {
         let result = &examined.result;
         let (site, id) = (self.site.name.as_str(), EventId::of_slice(self.job.order, result.range.index));

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use muster_bus::{DeadEntry, Draft, OrderDelivery, OrderQueue, PROGRESS_EVERY, Stream, put_aside};
+use muster_bus::{DeadEntry, Draft, OrderDelivery, OrderQueue, PROGRESS_EVERY, Stream, continuing, put_aside};
 use muster_ids::{EventId, OrderId};
 use muster_kit::crash;
 use muster_proto::v1::{Order, OrderResult, envelope::Body};
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::{Instrument as _, Span};
 
 use crate::error::ScannerError;
 use crate::job::Job;
@@ -40,7 +41,7 @@ pub(crate) async fn work(site: &Site) {
         }
         let asked = Instant::now();
         match next(site, &mut queue).await {
-            Ok(Some(delivery)) => take(site, &delivery).await,
+            Ok(Some(delivery)) => take(site, &delivery).instrument(lease(site, &delivery)).await,
             // Nothing to do: the server said so after the wait.
             Ok(None) if asked.elapsed() >= ORDER_WAIT / 2 => {}
             Ok(None) => queue = pause(site).await,
@@ -68,6 +69,13 @@ async fn next(site: &Site, queue: &mut Option<OrderQueue>) -> Result<Option<Orde
         Ok(next) => Ok(next?),
         Err(_) => Ok(None),
     }
+}
+
+/// The work on a lease is part of the trace in which its order was issued.
+fn lease(site: &Site, delivery: &OrderDelivery) -> Span {
+    let order = delivery.order.as_ref().ok().and_then(|order| OrderId::from_bytes(&order.order_id).ok());
+    let order = order.map(|order| tracing::field::display(order.to_string()));
+    continuing(&delivery.received, tracing::info_span!("lease", site = %site.name, order))
 }
 
 /// Works on an order and says every now and then that it does.

@@ -68,6 +68,7 @@ impl Feed {
     }
 
     /// Looks whether there is something new, and publishes it.
+    #[tracing::instrument(name = "feed", skip_all, fields(feed = self.announcer.feed.name))]
     pub(crate) async fn check(&mut self) -> Result<Taken, WatcherError> {
         if self.pending.is_none() {
             match self.fetch().await? {

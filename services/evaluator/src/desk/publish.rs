@@ -8,6 +8,7 @@ use muster_bus::{Bus, Draft, Expect, PublishError, Publisher, SiteName, Stream, 
 use muster_ids::EventId;
 use muster_kit::crash;
 use muster_proto::v1::{VerdictBatch, envelope::Body};
+use tracing::Instrument as _;
 
 use crate::error::EvaluatorError;
 use crate::telemetry::Changed;
@@ -46,8 +47,9 @@ impl Verdicts {
     /// Publishes after a sequence of the site's subject, and repeats it until the answer is definite.
     pub(super) fn send(&self, site: &str, epoch: u64, batch: VerdictBatch, last: u64) -> BoxFuture<'static, Sent> {
         let (this, site) = (self.clone(), site.to_owned());
+        let span = tracing::info_span!("verdicts", site, verdicts = batch.changes.len());
         Box::pin(async move {
-            let result = this.publish(&site, batch, last).await;
+            let result = this.publish(&site, batch, last).instrument(span).await;
             Sent { site, epoch, result }
         })
     }
