@@ -2,6 +2,7 @@
 //! what has to stand in the store, and the books.
 
 mod books;
+mod broken;
 mod load;
 mod program;
 mod proxies;
@@ -12,6 +13,7 @@ mod small_estate;
 mod wait;
 
 pub use books::{Books, TableCount};
+pub use broken::Broken;
 pub use load::{Load, Sent, is_full};
 pub use program::muster_program;
 pub use proxies::Proxies;

@@ -10,6 +10,7 @@ use muster_ids::{EventId, FindingId, HostId, OrderId, SweepId};
 use muster_proto::v1::{self, envelope::Body};
 
 use crate::books::Books;
+use crate::broken::{Broken, Content};
 use crate::rng::Rng;
 
 /// What was sent.
@@ -81,7 +82,7 @@ impl Load {
         }
         self.verdicts().await?;
         if self.rng.below(10) == 0 {
-            self.broken().await?;
+            self.any_broken().await?;
         }
         Ok(())
     }
@@ -184,16 +185,44 @@ impl Load {
         Ok(())
     }
 
-    /// A slice that contradicts itself, and bytes that are no event at all.
-    async fn broken(&mut self) -> anyhow::Result<()> {
+    /// One of what no reader can read; not the oversized one, which is a thousand times as large as the others.
+    async fn any_broken(&mut self) -> anyhow::Result<()> {
+        let small: Vec<_> = Broken::ALL.into_iter().filter(|broken| *broken != Broken::Oversized).collect();
+        let broken = *self.rng.one_of(&small);
+        self.broken(broken).await?;
+        Ok(())
+    }
+
+    /// Publishes a message that is broken in one way, and says where it stands in its stream.
+    ///
+    /// # Errors
+    /// When the bus refuses.
+    pub async fn broken(&mut self, broken: Broken) -> anyhow::Result<u64> {
         let order = OrderId::of_lease(SweepId::of_firing("all", "broken", 0), self.next_lease);
         self.next_lease += 1;
-        let mut slice = self.slice(order, SweepId::from_array([0; 16]), 0, 3);
-        slice.observations.reverse();
-        let subject = Subject::lease(&self.site, order);
-        self.publish(&subject, EventId::of_slice(order, 0), Body::Slice(slice), Expect::LastOnSubject(0)).await?;
+        let subject = broken.subject(&self.site, order);
+        let sequence = match broken.content(order, &mut self.rng) {
+            Content::Event(body) => {
+                let id = EventId::of_plan("broken", order.as_bytes());
+                self.publish(&subject, id, body, Expect::Any).await?
+            }
+            Content::Raw(bytes) => self.publish_raw(&subject, bytes).await?,
+        };
         self.sent.broken += 1;
-        Ok(())
+        Ok(sequence)
+    }
+
+    /// Publishes bytes. Where no answer came they may stand twice: they have no id.
+    async fn publish_raw(&self, subject: &Subject, bytes: Vec<u8>) -> anyhow::Result<u64> {
+        let mut tick = tokio::time::interval(RETRY_EVERY);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            match self.bus.republish(subject.as_str(), None, bytes.clone().into()).await {
+                Ok(sequence) => return Ok(sequence),
+                Err(PublishError::Indefinite { .. }) if tokio::time::Instant::now() < deadline => tick.tick().await,
+                Err(error) => return Err(error.into()),
+            };
+        }
     }
 
     /// Publishes until the answer is definite: a bus that dies and comes back costs time and nothing else.
@@ -271,8 +300,9 @@ impl Load {
         }
         let open = books.number("SELECT sum(open) FROM slices").await?;
         ensure!(open == self.sent.observations, "slices say {open} rows, {} stand", self.sent.observations);
-        let dead = self.bus.stream_info(Stream::Dead).await?.messages;
-        // A crash between a dead letter and its commit may repeat it after the duplicate window: never fewer.
+        // All that ever stood there: the oldest goes first. A crash between a dead letter and its commit may repeat it after
+        // the duplicate window: never fewer.
+        let dead = self.bus.stream_info(Stream::Dead).await?.last_sequence;
         ensure!(dead >= self.sent.broken, "{dead} dead letters, {} broken messages were sent", self.sent.broken);
         Ok(())
     }
