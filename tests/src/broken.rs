@@ -32,7 +32,7 @@ pub enum Broken {
 
 /// What is sent of it.
 pub(crate) enum Content {
-    Event(Body),
+    Event(Box<Body>),
     Raw(Vec<u8>),
 }
 
@@ -96,15 +96,15 @@ impl Broken {
             // Field 0 does not exist, so these are bytes of no message at all.
             Self::Bytes => Content::Raw([vec![0x00], (0..rng.below(200)).map(|_| byte(rng)).collect()].concat()),
             Self::Empty => Content::Raw(Vec::new()),
-            Self::Plan => Content::Event(Body::SweepStarted(v1::SweepStarted {
+            Self::Plan => Content::Event(Box::new(Body::SweepStarted(v1::SweepStarted {
                 sweep_id: vec![1, 2, 3],
                 ..v1::SweepStarted::default()
-            })),
-            Self::Verdicts => Content::Event(Body::Verdicts(v1::VerdictBatch {
+            }))),
+            Self::Verdicts => Content::Event(Box::new(Body::Verdicts(v1::VerdictBatch {
                 site: "all".to_owned(),
                 changes: vec![v1::VerdictChange::default()],
                 ..v1::VerdictBatch::default()
-            })),
+            }))),
             Self::Oversized => Content::Raw((0..STREAM_BYTES.max(MAX_EVENT_BYTES + 1)).map(|_| byte(rng)).collect()),
         }
     }
@@ -128,11 +128,11 @@ fn slice(order: OrderId, units: &[(u32, i32)]) -> Content {
         transport,
         ..v1::Observation::default()
     };
-    Content::Event(Body::Slice(v1::Slice {
+    Content::Event(Box::new(Body::Slice(v1::Slice {
         order_id: order.to_vec(),
         sweep_id: SweepId::from_array([0; 16]).to_vec(),
         units: 100,
         observations: units.iter().map(observation).collect(),
         ..v1::Slice::default()
-    }))
+    })))
 }

@@ -204,7 +204,7 @@ impl Load {
         let sequence = match broken.content(order, &mut self.rng) {
             Content::Event(body) => {
                 let id = EventId::of_plan("broken", order.as_bytes());
-                self.publish(&subject, id, body, Expect::Any).await?
+                self.publish(&subject, id, *body, Expect::Any).await?
             }
             Content::Raw(bytes) => self.publish_raw(&subject, bytes).await?,
         };

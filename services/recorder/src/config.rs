@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use muster_bus::Stream;
 use serde::{Deserialize, Serialize};
 
 /// Section `recorder` and what every service has.
@@ -29,8 +30,10 @@ pub struct RecorderConfig {
     pub batch_rows_max: usize,
     /// Encoded bytes of a batch.
     pub batch_bytes_max: usize,
-    /// How long a batch gathers in a steady flow, ms; a message after a pause waits for nothing.
+    /// How long a batch of verdicts or plans gathers in a steady flow, ms; a message after a pause waits for nothing.
     pub linger_ms: u64,
+    /// The same for a batch of events.
+    pub linger_events_ms: u64,
     /// How often a stream's fill is looked at, ms.
     pub pressure_interval_ms: u64,
 }
@@ -45,6 +48,9 @@ impl Default for RecorderConfig {
             // it leaves has to be merged. Half of it is a sixth of the 300 ms within which half of all changes are to
             // be seen.
             linger_ms: 100,
+            // Nobody waits for a single observation: its verdict comes another way. Larger batches of what is most of all
+            // rows halve what the store spends on them.
+            linger_events_ms: 400,
             // A stream of 2 GiB at 70 MB/s fills its last fifth in six seconds.
             pressure_interval_ms: 1_000,
         }
@@ -52,8 +58,11 @@ impl Default for RecorderConfig {
 }
 
 impl RecorderConfig {
-    pub(crate) const fn linger(&self) -> Duration {
-        Duration::from_millis(self.linger_ms)
+    pub(crate) const fn linger(&self, stream: Stream) -> Duration {
+        match stream {
+            Stream::Events => Duration::from_millis(self.linger_events_ms),
+            Stream::Plans | Stream::Verdicts | Stream::Orders | Stream::Dead => Duration::from_millis(self.linger_ms),
+        }
     }
 
     pub(crate) const fn pressure_interval(&self) -> Duration {

@@ -23,6 +23,8 @@ use crate::telemetry::Committed;
 const INSERT_PATIENCE: Duration = Duration::from_secs(60);
 /// How often the position is recorded for those who purge.
 const POSITION_EVERY: Duration = Duration::from_secs(1);
+/// What already lies in the stream is taken as far as a batch goes; so much is read in a tenth of it.
+const BACKLOG_PATIENCE: Duration = Duration::from_secs(1);
 /// Messages taken at once; with slices of 1,000 rows a batch is full long before.
 const MESSAGES_MAX: usize = 4_096;
 
@@ -215,7 +217,7 @@ impl Recording {
         loop {
             if messages.is_empty() {
                 // After a pause the time is over already, and nothing is waited for.
-                let gathered = tail.gather(self.limits(), *taken_at + self.config.linger()).await?;
+                let gathered = tail.gather(self.limits(), *taken_at + self.config.linger(self.stream)).await?;
                 (*messages, *taken_at) = (gathered.messages, Instant::now());
             }
             // Encoding 64 MiB takes a tenth of a second: not on a thread that others wait for.
@@ -242,6 +244,6 @@ impl Recording {
     }
 
     fn limits(&self) -> Limits {
-        Limits { messages: MESSAGES_MAX, bytes: self.config.batch_bytes_max, linger: self.config.linger() }
+        Limits { messages: MESSAGES_MAX, bytes: self.config.batch_bytes_max, linger: BACKLOG_PATIENCE }
     }
 }

@@ -81,7 +81,7 @@ pub(crate) async fn through_pipeline(bed: &Bed, sweep: &Sweep, name: &SiteName) 
     bed.settled(name.as_str()).await?;
     let ready = publish::ready(sweep, name)?;
     let wanted = bed.books.number("SELECT count() FROM observations").await? + sweep.rows();
-    let (used, inserts) = (Used::now(bed), inserts(bed).await?);
+    let used = Used::now(bed);
     let started = Instant::now();
     let published = async {
         publish::all(&bed.publisher(), ready).await?;
@@ -90,18 +90,10 @@ pub(crate) async fn through_pipeline(bed: &Bed, sweep: &Sweep, name: &SiteName) 
     let (published, ()) = tokio::try_join!(published, queryable(bed, sweep, wanted))?;
     let seconds = started.elapsed().as_secs_f64();
     talk(&format!(
-        "  published after {published:.2} s, queryable after {seconds:.2} s; {} inserts; {}",
-        self::inserts(bed).await? - inserts,
+        "  published after {published:.2} s, queryable after {seconds:.2} s; {}",
         Used::now(bed).since(&used)
     ));
     Ok(sweep.rows() as f64 / seconds)
-}
-
-/// Inserts of observations and of verdicts so far: every one is a block with the next number.
-async fn inserts(bed: &Bed) -> anyhow::Result<u64> {
-    let blocks = "SELECT toUInt64(sum(blocks)) FROM (SELECT max(max_block_number) AS blocks FROM system.parts \
-                  WHERE database = currentDatabase() AND table IN ('observations', 'verdict_log') GROUP BY table)";
-    bed.books.number(blocks).await
 }
 
 /// Waits until so many observations stand, and every finding of the sweep.
