@@ -93,7 +93,7 @@ pub struct Truth {
     pub silent_assets: u64,
 }
 
-/// Of [`LISTENERS`] against [`INVENTORY`].
+/// What stands on the network, against the inventory.
 pub const TRUTH: Truth =
     Truth { hosts_seen: 9, known: 8, managed: 7, rogue: 1, unapproved_services: 1, silent_assets: 1 };
 

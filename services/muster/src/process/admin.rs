@@ -66,6 +66,9 @@ pub enum StoreCommand {
     Migrate {
         #[command(flatten)]
         config: ConfigArgs,
+        /// ClickHouse cluster that the tables were provisioned on, replicated
+        #[arg(long)]
+        cluster: Option<String>,
     },
     /// Compares the schema with this version's
     Check {
@@ -190,9 +193,10 @@ async fn doctor(args: &ConfigArgs, data: Option<&Path>) -> Result<Exit, Failure>
 
 async fn store(command: StoreCommand, data: Option<&Path>) -> Result<Exit, Failure> {
     match command {
-        StoreCommand::Migrate { config } => {
+        StoreCommand::Migrate { config, cluster } => {
             let store = connect_store(&admin_config(&config, data)?).await?;
-            for migration in store.migrate(&TableEngine::Local).await.map_err(store_failure)? {
+            let engine = cluster.map_or(TableEngine::Local, |cluster| TableEngine::Replicated { cluster });
+            for migration in store.migrate(&engine).await.map_err(store_failure)? {
                 super::talk(&format!("+ schema {:04} {}", migration.version, migration.name));
             }
         }
