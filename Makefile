@@ -16,8 +16,8 @@ FUZZ_PACKAGES := muster-identify muster-bulletin muster-estate muster-bus muster
 # Tests start these two as programs. Built with the tests, in one selection, because cargo would build half of what they
 # share a second time with other features; named, so that no test builds anything.
 PROGRAMS := $(abspath $(or $(CARGO_TARGET_DIR),target))/debug
-test test-data: export MUSTER_PROGRAM := $(PROGRAMS)/muster
-test test-data: export MUSTER_ENGINE_PROGRAM := $(PROGRAMS)/muster-engine
+test test-data test-previous: export MUSTER_PROGRAM := $(PROGRAMS)/muster
+test test-data test-previous: export MUSTER_ENGINE_PROGRAM := $(PROGRAMS)/muster-engine
 
 # How to run tests: nextest where it is installed, plain cargo elsewhere.
 HAVE_NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
@@ -25,6 +25,13 @@ NEXTEST := cargo nextest run --workspace --no-fail-fast
 
 # The suites over real feeds, which do nothing without MUSTER_TEST_DATA: by their names.
 DATA_SUITES := test(/(^|::)data_/)
+
+# One ignored test, in the selection of packages that `make build-tests` has built.
+ifeq ($(HAVE_NEXTEST),yes)
+TEST_PREVIOUS := $(NEXTEST) --locked --run-ignored only -E 'binary(previous)'
+else
+TEST_PREVIOUS := cargo test --locked --workspace --test previous -- --ignored
+endif
 
 include deploy/engines/engines.mk
 
@@ -56,6 +63,16 @@ ifeq ($(HAVE_NEXTEST),yes)
 else
 	cargo test --locked --workspace --lib --bins --tests --no-fail-fast
 endif
+
+# Where there is no commit before this one, as in a shallow clone, nothing can be compared.
+PREVIOUS := $(abspath $(or $(CARGO_TARGET_DIR),target))/previous/debug/muster
+.PHONY: test-previous
+test-previous: engines build-tests ## the previous commit's binary and this one on one bus, in both orders
+	@code=0; deploy/tools/build_previous.sh || code=$$?; \
+	if ((code == 3)); then echo "skipped: without a previous commit nothing can be compared; git fetch --deepen 1"; exit 0; fi; \
+	if ((code != 0)); then exit $$code; fi; \
+	export MUSTER_PREVIOUS_PROGRAM="$(PREVIOUS)"; \
+	$(TEST_PREVIOUS)
 
 .PHONY: test-data
 test-data: engines build-tests ## the suites over real feeds: make test-data MUSTER_TEST_DATA=DIR
