@@ -8,13 +8,11 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use muster_bus::MAX_EVENT_BYTES;
 use muster_bus::convert::{network, time};
+use muster_estate::limits::DRAW_FRAME_MAX;
 use muster_estate::model::{PortRange, Site};
 use muster_ids::DrawId;
 use muster_proto::v1;
 use prost::Message as _;
-
-/// Addresses of one frame: 2^20 tickets are about half a second of one core.
-pub(crate) const FRAME_MAX: u64 = 1 << 20;
 
 /// What is drawn from.
 #[derive(Debug)]
@@ -33,7 +31,9 @@ pub(crate) enum NoDraw {
     #[error("the scopes of {sites} have no address")]
     Empty { sites: String },
     /// Too much to draw from.
-    #[error("the scopes of {sites} have {addresses} addresses, a draw takes at most {FRAME_MAX}; name fewer sites")]
+    #[error(
+        "the scopes of {sites} have {addresses} addresses, a draw takes at most {DRAW_FRAME_MAX}; name fewer sites"
+    )]
     FrameTooLarge { sites: String, addresses: u64 },
     /// Too much was drawn.
     #[error(
@@ -45,7 +45,7 @@ pub(crate) enum NoDraw {
 impl Frame {
     pub(crate) fn of(sites: &[&Site]) -> Result<Self, NoDraw> {
         let addresses: u64 = sites.iter().flat_map(|site| scope(site)).map(size).fold(0, u64::saturating_add);
-        if addresses > FRAME_MAX {
+        if addresses > DRAW_FRAME_MAX {
             return Err(NoDraw::FrameTooLarge { sites: names(sites), addresses });
         }
         let mut items = Vec::new();
