@@ -30,7 +30,8 @@ pub struct RecorderConfig {
     pub batch_rows_max: usize,
     /// Encoded bytes of a batch.
     pub batch_bytes_max: usize,
-    /// How long a batch of verdicts or plans gathers in a steady flow, ms; a message after a pause waits for nothing.
+    /// How long a batch of verdicts or plans gathers in a steady flow, ms; a message after a pause waits for nothing. While
+    /// the store is busy it is up to four times as long.
     pub linger_ms: u64,
     /// The same for a batch of events.
     pub linger_events_ms: u64,

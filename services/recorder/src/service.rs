@@ -11,7 +11,7 @@ use muster_store::Store;
 
 use crate::config::{Config, RecorderConfig};
 use crate::error::RecorderError;
-use crate::stream::Recording;
+use crate::stream::{InsertTime, Recording};
 use crate::telemetry::{Blocked, Relieved};
 
 /// Pause after a failure that may pass.
@@ -53,6 +53,7 @@ impl Service {
                 stream,
                 config: self.config.clone(),
                 deduplicate: !muster_kit::crash::is_without("deduplication"),
+                insert_time: InsertTime::default(),
             };
             let context = context.clone();
             tasks.spawn_once(stream.name(), OnError::ShutDown, Box::pin(record(recording, context)));

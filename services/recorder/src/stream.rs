@@ -1,6 +1,7 @@
 //! Recording one stream: prepare, declare, insert, commit; again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, TryStreamExt};
@@ -27,6 +28,10 @@ const POSITION_EVERY: Duration = Duration::from_secs(1);
 const BACKLOG_PATIENCE: Duration = Duration::from_secs(1);
 /// Messages taken at once; with slices of 1,000 rows a batch is full long before.
 const MESSAGES_MAX: usize = 4_096;
+/// A busy store gets fewer and larger batches: for each second that it took for the last one it is left alone for two.
+const PAUSE_PER_INSERT: u32 = 2;
+/// But no batch gathers for longer than this many times the configured time.
+const LINGER_FACTOR_MAX: u32 = 4;
 
 /// What recording a stream needs.
 #[derive(Debug, Clone)]
@@ -38,6 +43,25 @@ pub(crate) struct Recording {
     pub(crate) config: Arc<RecorderConfig>,
     /// Off only where a test shows that it has to be on.
     pub(crate) deduplicate: bool,
+    /// How long the store took for the last batch.
+    pub(crate) insert_time: InsertTime,
+}
+
+/// Told by who inserts to who gathers the next batch.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InsertTime(Arc<AtomicU64>);
+
+impl InsertTime {
+    fn set(&self, time: Duration) {
+        // A figure alone: nothing else is read because of it.
+        self.0.store(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How long a batch gathers: as configured while the store is quick.
+    fn linger(&self, configured: Duration) -> Duration {
+        let busy = Duration::from_micros(self.0.load(Ordering::Relaxed)).saturating_mul(PAUSE_PER_INSERT);
+        busy.clamp(configured, configured.saturating_mul(LINGER_FACTOR_MAX))
+    }
 }
 
 /// What was recorded for those who purge, and when it may be again.
@@ -145,6 +169,7 @@ impl Recording {
     /// Every block has a token of its own, so they may go side by side, and again.
     async fn insert(&self, keeper: &Keeper, prepared: &Prepared) -> Result<(), RecorderError> {
         crash::point("recorder.before-insert");
+        let started = Instant::now();
         let inserts: FuturesUnordered<_> = prepared
             .blocks
             .iter()
@@ -156,6 +181,7 @@ impl Recording {
             })
             .collect();
         inserts.try_collect::<Vec<()>>().await?;
+        self.insert_time.set(started.elapsed());
         crash::point("recorder.after-insert");
         Ok(())
     }
@@ -216,8 +242,9 @@ impl Recording {
         let bounds = Bounds { rows_max: self.config.batch_rows_max, bytes_max: self.config.batch_bytes_max };
         loop {
             if messages.is_empty() {
+                let linger = self.insert_time.linger(self.config.linger(self.stream));
                 // After a pause the time is over already, and nothing is waited for.
-                let gathered = tail.gather(self.limits(), *taken_at + self.config.linger(self.stream)).await?;
+                let gathered = tail.gather(self.limits(), *taken_at + linger).await?;
                 (*messages, *taken_at) = (gathered.messages, Instant::now());
             }
             // Encoding 64 MiB takes a tenth of a second: not on a thread that others wait for.
@@ -245,5 +272,22 @@ impl Recording {
 
     fn limits(&self) -> Limits {
         Limits { messages: MESSAGES_MAX, bytes: self.config.batch_bytes_max, linger: BACKLOG_PATIENCE }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_gathers_longer_while_the_store_is_busy() {
+        let (time, configured) = (InsertTime::default(), Duration::from_millis(100));
+        assert_eq!(time.linger(configured), configured);
+        for (took_ms, gathers_ms) in [(20, 100), (50, 100), (80, 160), (200, 400), (5_000, 400), (0, 100)] {
+            time.set(Duration::from_millis(took_ms));
+            assert_eq!(time.linger(configured), Duration::from_millis(gathers_ms), "{took_ms} ms");
+        }
+        time.set(Duration::MAX);
+        assert_eq!(time.linger(Duration::ZERO), Duration::ZERO, "who asks for no gathering gets none");
     }
 }

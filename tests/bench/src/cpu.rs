@@ -1,6 +1,10 @@
 //! Processor time of the processes of a stack: on a machine that does other things too it says more than the clock.
 
-use crate::bed::Bed;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+
+use crate::bed::{Bed, PATIENCE};
 
 /// Linux counts processor time in hundredths of a second (`USER_HZ`) on every architecture that Muster is built for.
 const TICKS_PER_S: f64 = 100.0;
@@ -31,6 +35,27 @@ impl Used {
         let parts: Vec<_> = self.0.iter().map(|(name, now)| format!("{name} {:.2}", spent(name, *now))).collect();
         let total: f64 = self.0.iter().map(|(name, now)| spent(name, *now)).sum();
         format!("processor time {total:.2} s: {}", parts.join(", "))
+    }
+}
+
+/// How long one look at the store lasts, and what it may use of it while it rests: 2 of 50 hundredths of a second.
+const LOOK: Duration = Duration::from_millis(500);
+const RESTS_S: f64 = 0.02;
+
+/// Waits until the store merges nothing any more. What an insert leaves to be merged is charged to who inserted, and
+/// not to what is measured next.
+pub(crate) async fn rest(bed: &Bed) -> anyhow::Result<()> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let pid = bed.stack.engines().clickhouse_pid().context("the store does not run")?;
+    let mut before = seconds(pid).context("the store does not run")?;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = seconds(pid).context("the store does not run")?;
+        if now - before <= RESTS_S {
+            return Ok(());
+        }
+        ensure!(tokio::time::Instant::now() < deadline, "the store does not come to rest");
+        before = now;
     }
 }
 

@@ -24,6 +24,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
+/// The one of `muster`: what is measured in this process has it, and so has its reference.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]

@@ -8,13 +8,13 @@ use muster_bus::{SiteName, Stream};
 
 use crate::bed::{Bed, PATIENCE};
 use crate::corpus::Sweep;
-use crate::cpu::Used;
+use crate::cpu::{Used, rest};
 use crate::direct::{Direct, observation_rows, slices};
 use crate::output::{Value, figure, median, talk};
 use crate::{Effort, calibrate, publish, site, verdicts};
 
-/// How often it is asked whether all rows are there: a hundredth of a round.
-const LOOK_EVERY: Duration = Duration::from_millis(15);
+/// How often it is asked whether all rows are there: a hundredth of a round. Every question costs the store a millisecond.
+const LOOK_EVERY: Duration = Duration::from_millis(40);
 /// Services that rows pass.
 pub(crate) const SERVICES: [ServiceName; 2] = [ServiceName::Recorder, ServiceName::Evaluator];
 
@@ -69,6 +69,7 @@ async fn one_round(bed: &Bed, direct: &Direct, round: u32) -> anyhow::Result<(f6
         judged.log.len(),
         sweep.changes()
     );
+    rest(bed).await?;
     let used = Used::now(bed);
     let seconds = direct.insert(round, &rows, &judged).await?;
     talk(&format!("  direct insert: {}", Used::now(bed).since(&used)));
@@ -80,6 +81,7 @@ pub(crate) async fn through_pipeline(bed: &Bed, sweep: &Sweep, name: &SiteName) 
     publish::issue(bed, sweep, name).await?;
     bed.settled(name.as_str()).await?;
     let ready = publish::ready(sweep, name)?;
+    rest(bed).await?;
     let wanted = bed.books.number("SELECT count() FROM observations").await? + sweep.rows();
     let used = Used::now(bed);
     let started = Instant::now();

@@ -14,6 +14,14 @@ const MARK_CACHE_BYTES: u64 = 64 << 20;
 const INDEX_MARK_CACHE_BYTES: u64 = 16 << 20;
 /// Merges may take a quarter of the memory, so that queries keep the rest.
 const MERGE_MEMORY_SHARE: u64 = 4;
+/// Merging yields to inserts and queries: at this nice value (sched(7)) a thread gets a thirtieth of what another one
+/// gets while both want to run. Where it falls behind for long, the server delays inserts.
+const MERGES_NICE: u8 = 15;
+/// Sizes are to be so many times the largest of them before parts are merged; the server's default is 5. Each of the
+/// small parts of a flow is rewritten less often, a query reads some more of them.
+const MERGE_BASE: u8 = 12;
+/// Smaller parts keep all columns in one file: a part of thirty columns is then synced as three files and not as sixty.
+const WIDE_PART_BYTES: u64 = 64 << 20;
 /// Settings of every user; no default of the server decides durability. Inserts are synchronous (26.x defaults to
 /// asynchronous ones), and the metadata of a new table is synced.
 const EVERY_PROFILE: [(&str, &str); 3] =
@@ -46,6 +54,7 @@ pub(super) fn server(dir: &Path, settings: Settings<'_>) -> String {
   <max_connections>256</max_connections>
   <max_concurrent_queries>64</max_concurrent_queries>
   <max_thread_pool_free_size>8</max_thread_pool_free_size>
+  <os_threads_nice_value_merge_mutate>{MERGES_NICE}</os_threads_nice_value_merge_mutate>
   <background_pool_size>2</background_pool_size>
   <background_merges_mutations_concurrency_ratio>2</background_merges_mutations_concurrency_ratio>
   <background_common_pool_size>2</background_common_pool_size>
@@ -55,6 +64,8 @@ pub(super) fn server(dir: &Path, settings: Settings<'_>) -> String {
   <tables_loader_foreground_pool_size>2</tables_loader_foreground_pool_size>
   <tables_loader_background_pool_size>1</tables_loader_background_pool_size>
   <merge_tree>
+    <merge_selector_base>{MERGE_BASE}</merge_selector_base>
+    <min_bytes_for_wide_part>{WIDE_PART_BYTES}</min_bytes_for_wide_part>
     <!-- An answered insert is on the disk: the files of the part, its folder after the rename, and the merged part
          before the parts that it replaces go. -->
     <fsync_after_insert>{sync}</fsync_after_insert>
