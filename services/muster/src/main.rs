@@ -74,7 +74,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => return ended(block_on(demo::demo(&args, connect.data, output.output))),
         Command::Try(args) => return ended(block_on(attempt::attempt(&args, connect.data, output.output))),
         Command::Lab(args) => block_on(lab::lab(&args, &mut Output::standard(&output))).map(|()| Exit::Ok),
-        Command::Up(args) => block_on(process::up(&args)).map(|()| Exit::Ok),
+        Command::Up(args) => block_on(process::up(&args, connect.data)).map(|()| Exit::Ok),
         Command::Provision(args) => block_on(process::provision(&args)).map(|done| {
             for line in done {
                 process::talk(&line);
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
             Exit::Ok
         }),
         Command::Operator(command) => block_on(operator::run(command, connect, Output::standard(&output))),
-        Command::Admin(command) => block_on(process::admin(command, connect.data, output.output)),
+        Command::Admin(command) => block_on(process::admin(command, connect, output.output)),
         Command::Health(args) => block_on(process::health(&args)),
         Command::Completion(args) => return process::say(&operator::complete(&args, &mut Cli::command())),
     };

@@ -7,6 +7,7 @@
 mod apply;
 mod audit;
 mod bulletin;
+mod checks;
 mod client;
 mod columns;
 mod completion;
@@ -33,6 +34,7 @@ mod verdict;
 mod verify;
 mod watch;
 
+pub(crate) use checks::Check;
 pub use client::Client;
 pub use completion::{CompletionArgs, complete};
 pub use connect::{ADDRESSES_FILE, Addresses, ConnectArgs, DEFAULT_ADDRESS};

@@ -44,7 +44,9 @@ pub(super) fn nearest(key: &str, known: &[String]) -> Option<String> {
     let distance = |path: &String| {
         let whole = strsim::damerau_levenshtein(key, path);
         let name = strsim::damerau_levenshtein(&last(key), &last(path)) + 2;
-        whole.min(name)
+        // A word that was left away: "data" of "data_dir".
+        let begun = path.strip_prefix(key).is_some_and(|rest| rest.starts_with('_'));
+        if begun { 1 } else { whole.min(name) }
     };
     let (best, path) = known.iter().map(|path| (distance(path), path)).min()?;
     // A third of the name mistyped is still a typing error; more is another word.
@@ -56,5 +58,18 @@ fn spelled(key: &str, place: &Place) -> String {
     match place {
         Place::Environment(_) => format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase()),
         Place::Default | Place::File { .. } | Place::Flag(_) => format!("{key:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_name_that_was_cut_is_known_again() {
+        let known = ["up.data_dir", "up.engines", "store.database"].map(str::to_owned);
+        assert_eq!(nearest("up.data", &known).as_deref(), Some("up.data_dir"));
+        assert_eq!(nearest("up.engine", &known).as_deref(), Some("up.engines"));
+        assert_eq!(nearest("up.d", &known), None);
     }
 }

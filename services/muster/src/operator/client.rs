@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use muster_kit::tls::{load_certificates, load_key, load_roots};
 use muster_kit::{Exit, Failure, OrExit};
+use muster_proto::v1::ListSitesRequest;
 use muster_proto::v1::audit_service_client::AuditServiceClient;
 use muster_proto::v1::bulletin_service_client::BulletinServiceClient;
 use muster_proto::v1::estate_service_client::EstateServiceClient;
@@ -97,6 +98,15 @@ impl Client {
             });
         let timeout = args.timeout.and_then(|span| Duration::try_from(span).ok()).unwrap_or(TIMEOUT);
         Ok(Self { address, transport: InterceptedService::new(channel, Credential(token)), timeout })
+    }
+
+    /// Asks for something small that any role may read.
+    ///
+    /// # Errors
+    /// When the answer is a refusal or none.
+    pub(crate) async fn answers(&self) -> Result<(), Failure> {
+        let request = self.request(ListSitesRequest { page_size: 1, page_token: String::new() });
+        self.answer("list sites", self.estate().list_sites(request).await).map(|_| ())
     }
 
     /// Where it is.

@@ -2,21 +2,23 @@
 //! permissions`. These need no gateway.
 
 mod dead;
+mod doctor;
 mod users;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Subcommand;
+use muster_bus::Bus;
 use muster_bus::permissions::{BusUser, Role};
-use muster_bus::{Bus, Provisioning, Stream};
 use muster_kit::config::{ConfigSources, load, parse_override};
 use muster_kit::{Exit, Failure, OrExit as _};
 use muster_store::{Store, TableEngine};
 use serde_json::json;
 
 use super::serve::ConfigArgs;
+use super::stack::Addresses;
 use crate::config::MusterConfig;
-use crate::operator::{ADDRESSES_FILE, Format};
+use crate::operator::{ADDRESSES_FILE, ConnectArgs, Format};
 
 /// Where a stack's data may be when nothing is said.
 const USUAL_DATA: [&str; 2] = [".muster/demo", ".muster/data"];
@@ -25,6 +27,7 @@ const USUAL_DATA: [&str; 2] = [".muster/demo", ".muster/data"];
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
     /// Checks, one line each, whether everything that Muster needs is there
+    #[command(after_help = doctor::EXAMPLES)]
     Doctor {
         /// Of which engines
         #[command(flatten)]
@@ -87,10 +90,10 @@ pub enum StoreCommand {
 ///
 /// # Errors
 /// In one line, with its exit code.
-pub async fn admin(command: AdminCommand, data: Option<PathBuf>, format: Format) -> Result<Exit, Failure> {
-    let data = data.as_deref();
+pub async fn admin(command: AdminCommand, connect: ConnectArgs, format: Format) -> Result<Exit, Failure> {
+    let data = connect.data.as_deref();
     match command {
-        AdminCommand::Doctor { config } => doctor(&config, data).await,
+        AdminCommand::Doctor { config } => Box::pin(doctor::doctor(&config, &connect, format)).await,
         AdminCommand::Dead(command) => dead::dead(command, data, format).await,
         AdminCommand::Store(command) => store(command, data).await,
         AdminCommand::Permissions { engine, sites } => {
@@ -106,12 +109,7 @@ fn admin_config(args: &ConfigArgs, data: Option<&Path>) -> Result<MusterConfig, 
         return args.load();
     }
     let Some(data) = running(data) else { return args.load() };
-    let file = data.join(ADDRESSES_FILE);
-    let text = std::fs::read(&file).map_err(|error| {
-        let what = format!("failed to read {}: {error}; is `muster up` running there?", file.display());
-        Failure::message(Exit::NoInput, what)
-    })?;
-    let addresses: super::stack::Addresses = serde_json::from_slice(&text).or_exit(Exit::Data)?;
+    let addresses = addresses(data)?;
     let mut overrides = vec![
         ("bus.url".to_owned(), addresses.nats),
         ("bus.user".to_owned(), "admin".to_owned()),
@@ -124,6 +122,16 @@ fn admin_config(args: &ConfigArgs, data: Option<&Path>) -> Result<MusterConfig, 
         overrides.push(parse_override(text)?);
     }
     Ok(load(ConfigSources { file: None, overrides })?)
+}
+
+/// Where the parts of a running stack are.
+fn addresses(data: &Path) -> Result<Addresses, Failure> {
+    let file = data.join(ADDRESSES_FILE);
+    let text = std::fs::read(&file).map_err(|error| {
+        let what = format!("failed to read {}: {error}; is `muster up` running there?", file.display());
+        Failure::message(Exit::NoInput, what)
+    })?;
+    serde_json::from_slice(&text).or_exit(Exit::Data)
 }
 
 /// The data directory that is named, or the usual one of a stack that runs.
@@ -141,54 +149,6 @@ async fn connect_store(config: &MusterConfig) -> Result<Store, Failure> {
 
 fn store_failure(error: muster_store::StoreError) -> Failure {
     Failure::message(Exit::Unavailable, format!("failed to {error}"))
-}
-
-async fn doctor(args: &ConfigArgs, data: Option<&Path>) -> Result<Exit, Failure> {
-    let mut well = true;
-    let mut line = |what: &str, outcome: Result<String, String>| {
-        let text = match &outcome {
-            Ok(found) => format!("ok    {what}: {found}\n"),
-            Err(problem) => format!("WRONG {what}: {problem}\n"),
-        };
-        well &= outcome.is_ok();
-        super::say(&text);
-    };
-    // Whoever names a configuration or a running stack has engines.
-    if args.config.is_none() && running(data).is_none() {
-        let engines = muster_engines::EngineFiles::locate(None).map(|_| "found".to_owned());
-        line("embedded engines", engines.map_err(|error| format!("failed to {error}")));
-    }
-    let config = match admin_config(args, data) {
-        Ok(config) => config,
-        Err(failure) => {
-            line("configuration", Err(failure.to_string()));
-            return Ok(Exit::Negative);
-        }
-    };
-    line("configuration", Ok(format!("bus {}, store {}", config.bus.url, config.store.url)));
-    match connect_bus(&config).await {
-        Err(failure) => line("NATS", Err(failure.to_string())),
-        Ok(bus) => {
-            let level = bus.check_api_level().await;
-            line("NATS", level.map(|level| format!("JetStream API level {level}")).map_err(|error| error.to_string()));
-            for stream in Stream::ALL {
-                let checked = Provisioning::check(&bus, stream).await.map_err(|error| error.to_string());
-                let described = match bus.stream_info(stream).await {
-                    Ok(info) => format!("{} messages, {} MiB", info.messages, info.bytes >> 20),
-                    Err(error) => error.to_string(),
-                };
-                line(&format!("stream {}", stream.name()), checked.map(|()| described));
-            }
-        }
-    }
-    match connect_store(&config).await {
-        Err(failure) => line("ClickHouse", Err(failure.to_string())),
-        Ok(store) => {
-            let checked = store.check_schema().await.map_err(|error| format!("failed to {error}"));
-            line("ClickHouse", checked.map(|()| format!("schema {}", muster_store::SCHEMA_VERSION)));
-        }
-    }
-    Ok(if well { Exit::Ok } else { Exit::Negative })
 }
 
 async fn store(command: StoreCommand, data: Option<&Path>) -> Result<Exit, Failure> {

@@ -41,9 +41,7 @@ impl Default for UpConfig {
 
 /// Arguments of `muster up`.
 #[derive(Debug, Clone, Args)]
-#[command(
-    after_help = "Examples:\n  muster up\n  muster up --config muster.toml\n  muster up --set up.data_dir=/var/lib/muster"
-)]
+#[command(after_help = "Examples:\n  muster up\n  muster up --config muster.toml\n  muster up --data /var/lib/muster")]
 pub struct UpArgs {
     #[command(flatten)]
     config: ConfigArgs,
@@ -59,8 +57,9 @@ pub struct UpArgs {
 ///
 /// # Errors
 /// When something does not come up, or a service ends for good.
-pub async fn up(args: &UpArgs) -> Result<(), Failure> {
+pub async fn up(args: &UpArgs, data: Option<PathBuf>) -> Result<(), Failure> {
     let config = args.config.load()?;
+    let data = data.unwrap_or_else(|| config.up.data_dir.clone());
     config.check()?;
     if args.check_config {
         super::say(super::serve::GOOD);
@@ -79,7 +78,7 @@ pub async fn up(args: &UpArgs) -> Result<(), Failure> {
             clickhouse_tcp: config.up.clickhouse_tcp_port,
             nats_monitoring: None,
         },
-        ..StackOptions::new(config.up.data_dir.clone(), program)
+        ..StackOptions::new(data.clone(), program)
     };
     let Some(stack) = shutdown.or(Box::pin(Stack::start(options))).await else { return Ok(()) };
     let stack = stack?;
@@ -87,7 +86,7 @@ pub async fn up(args: &UpArgs) -> Result<(), Failure> {
     let gateway = addresses.gateway.as_deref().unwrap_or("none");
     super::talk(&format!(
         "Muster is up. Data: {}\n  gRPC       {gateway}\n  ClickHouse {}\n  NATS       {}\nStop it with Ctrl-C.",
-        config.up.data_dir.display(),
+        data.display(),
         addresses.clickhouse,
         addresses.nats
     ));

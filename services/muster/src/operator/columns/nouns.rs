@@ -331,3 +331,6 @@ pub(in crate::operator) const LETTER: Noun = Noun {
         col("size_bytes", "size_bytes").wide(),
     ],
 };
+
+pub(in crate::operator) const CHECK: Noun =
+    Noun { plural: "checks", columns: &[col("check", "check"), col("well", "well"), col("detail", "detail")] };
