@@ -107,10 +107,17 @@ deploy-check: $(TOOLS) ## compose, chart, dashboards, scripts: by their real too
 secrets: ## passwords and certificates of docker-compose.yml, made once into deploy/secrets
 	python3 deploy/tools/make_secrets.py
 
+# nmap is needed for one figure; without FIGURES all are measured.
+BENCH_TOOLS := $(if $(findstring connect_sweep,$(or $(strip $(FIGURES)),connect_sweep)),bench-tools)
+
 .PHONY: bench
-bench: engines ## the figures of the README, a line each, beside their references; some: make bench FIGURES="startup freshness"
+bench: engines $(BENCH_TOOLS) ## the figures of the README, a line each, beside their references; some: make bench FIGURES="startup freshness"
 	cargo build --release --locked -p muster -p muster-bench
 	target/release/muster-bench $(FIGURES)
+
+.PHONY: bench-tools
+bench-tools: ## nmap, which one figure is measured beside, by apt-get where it is missing
+	deploy/tools/bench_tools.sh
 
 .PHONY: fuzz-check
 fuzz-check: ## the property tests of every parser with many more cases (FUZZ_CASES)

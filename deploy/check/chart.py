@@ -4,6 +4,7 @@ promises of every pod."""
 import copy
 import functools
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import yaml
@@ -29,7 +30,10 @@ WRONG_VALUES = [
     ("bus.url", "tls://user:password@nats:4222", "bus"),
     ("bus.existingSecret", "Not A Name", "existingSecret"),
     ("store.url", "clickhouse:8123", "store"),
+    ("store.caSecret", "Not A Name", "caSecret"),
     ("store.database", "muster; DROP TABLE x", "database"),
+    ("nats.monitoringUrl", "nats:8222", "monitoringUrl"),
+    ("nats.monitoringUrl", "http://user:password@nats:8222", "monitoringUrl"),
     ("image.tag", "latest", "tag"),
     ("image.digest", "sha256:short", "digest"),
     ("scanners", [{"site": "all", "egressCIDRs": ["10.0.0.0/8"]}], "site"),
@@ -52,12 +56,19 @@ MISSING_VALUES = [("bus.url", "bus.url is required"), ("store.url", "store.url i
                   ("gateway.tls.secretName", "gateway.tls.secretName is required")]
 
 
-def render(values: dict) -> list[dict]:
+def files(values: dict) -> dict[str, str]:
     with Chart.load(CHART) as chart:
         chart.validate_schema(values)
-        files = chart.render(values=values, name="muster", namespace="audit")
-    texts = (text for name, text in files.items() if not name.endswith("NOTES.txt"))
+        return chart.render(values=values, name="muster", namespace="audit")
+
+
+def render(values: dict) -> list[dict]:
+    texts = (text for name, text in files(values).items() if not name.endswith("NOTES.txt"))
     return [document for text in texts for document in yaml.safe_load_all(text) if document]
+
+
+def notes(values: dict) -> str:
+    return next(text for name, text in files(values).items() if name.endswith("NOTES.txt"))
 
 
 def changed(values: dict, path: str, value: object) -> dict:
@@ -133,6 +144,47 @@ def secret_problems(documents: list[dict]) -> Iterator[str]:
                     yield f"{name}: {volume['name']} shows {keys}"
 
 
+def authority_problems(values: dict, documents: list[dict]) -> Iterator[str]:
+    """Every pod that speaks to an engine is told of its authority, read-only, where there is one."""
+    for name, template in pods(documents):
+        spec = template["spec"]
+        container = spec["containers"][0]
+        environment = {item["name"]: item["value"] for item in container["env"]}
+        secrets = {volume["name"]: volume["secret"] for volume in spec["volumes"]}
+        for engine in ("bus", "store"):
+            named = values[engine].get("caSecret") if f"MUSTER__{engine.upper()}__URL" in environment else None
+            told = environment.get(f"MUSTER__{engine.upper()}__CA_FILE")
+            found = [secrets[mount["name"]]["secretName"] for mount in container["volumeMounts"]
+                     if mount["readOnly"] and f"{mount['mountPath']}/ca.crt" == told]
+            if found != ([named] if named else []) or bool(told) != bool(named):
+                yield f"{name}: {engine} is of {named}, trusts {told} from {found}"
+
+
+def durability_problems(values: dict, documents: list[dict]) -> Iterator[str]:
+    """Provisioning asks NATS whether it syncs where it is told where, and may reach it; else the notes say that nobody did."""
+    url = values.get("nats", {}).get("monitoringUrl")
+    jobs = [template for name, template in pods(documents) if name.startswith("Job/")]
+    for template in jobs:
+        arguments = template["spec"]["containers"][0]["args"]
+        asked = arguments[arguments.index("--nats-monitoring") + 1] if "--nats-monitoring" in arguments else None
+        if asked != url:
+            yield f"provision asks {asked} instead of {url}"
+    if jobs and bool(url) == ("nats.monitoringUrl is empty" in notes(values)):
+        yield f"the notes are wrong about {url}"
+    if not (jobs and url and values.get("networkPolicy", {}).get("enabled", True)):
+        return
+    address = urlsplit(url)
+    port = address.port or {"http": 80, "https": 443}[address.scheme]
+    peers = values.get("networkPolicy", {}).get("busPeers")
+    labels = jobs[0]["metadata"]["labels"]
+    doors = [policy for policy in documents if policy["kind"] == "NetworkPolicy"
+             and matches(policy["spec"]["podSelector"], labels)
+             and any({"port": port, "protocol": "TCP"} in rule.get("ports", []) and rule.get("to") == peers
+                     for rule in policy["spec"].get("egress", []))]
+    if not any("pre-upgrade" in policy["metadata"].get("annotations", {}).get("helm.sh/hook", "") for policy in doors):
+        yield f"no policy that is there before the job lets it reach {url}"
+
+
 def matches(selector: dict, labels: dict) -> bool:
     simple = selector.get("matchLabels", {}).items() <= labels.items()
     return simple and all(labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", []))
@@ -186,13 +238,15 @@ def check(report: Report) -> None:
                      (f"{version}: {problem}" for version in VERSIONS for problem in schema_problems(documents, version)))
         report.check(f"{case}: restricted pods", pod_problems(documents))
         report.check(f"{case}: a pod sees its own secrets", secret_problems(documents))
+        report.check(f"{case}: authorities of the engines", authority_problems(values, documents))
+        report.check(f"{case}: durability is asked for, or said not to be", durability_problems(values, documents))
         report.check(f"{case}: selectors and names", selector_problems(documents))
         if values.get("networkPolicy", {}).get("enabled", True):
             report.check(f"{case}: network", network_problems(documents))
-    negative_controls(report, cases["minimal"])
+    negative_controls(report, cases["minimal"], cases["production"])
 
 
-def negative_controls(report: Report, minimal: dict) -> None:
+def negative_controls(report: Report, minimal: dict, production: dict) -> None:
     for path, wrong, because in WRONG_VALUES:
         report.refused(f"refused: {path}={wrong}", lambda: render(changed(minimal, path, wrong)), because)
     for path, because in MISSING_VALUES:
@@ -207,3 +261,15 @@ def negative_controls(report: Report, minimal: dict) -> None:
     report.check("the pod rules refuse a writable root", [] if list(pod_problems([root])) else ["was accepted"])
     report.check("the network rules refuse a pod without a policy",
                  [] if list(network_problems([deployment])) else ["was accepted"])
+
+    # What is rendered without a value is refused where the value is named.
+    silent = render(minimal)
+    trusting = changed(minimal, "store.caSecret", "clickhouse-ca")
+    report.check("the rules refuse a store whose authority is named and not trusted",
+                 [] if list(authority_problems(trusting, silent)) else ["was accepted"])
+    asking = changed(minimal, "nats.monitoringUrl", "http://nats:8222")
+    report.check("the rules refuse a provision job that does not ask NATS",
+                 [] if any("asks None" in one for one in durability_problems(asking, silent)) else ["was accepted"])
+    closed = [one for one in render(production) if name_of(one) != "NetworkPolicy/muster-provision"]
+    report.check("the rules refuse a provision job that cannot reach NATS' monitoring",
+                 [] if list(durability_problems(production, closed)) else ["was accepted"])

@@ -10,6 +10,7 @@ from report import Report
 from tools import BIN, ROOT, run
 
 FILE = ROOT / "docker-compose.yml"
+NATS = ROOT / "deploy" / "nats" / "nats.conf"
 SERVICES = {"scanner", "scheduler", "watcher", "evaluator", "recorder", "gateway"}
 # Who may leave the host; who is published.
 OUTSIDE = {"scanner", "watcher"}
@@ -70,6 +71,26 @@ def secret_problems(model: dict) -> Iterator[str]:
             yield f"{name}: is {environment['MUSTER__BUS__USER']}, sees {foreign}"
 
 
+def durability_problems(model: dict) -> Iterator[str]:
+    """Provisioning asks NATS whether it syncs, at an address that nothing else can reach."""
+    conf = NATS.read_text()
+    address = re.search(r'^http: "(.+)"$', conf, re.MULTILINE).group(1)
+    provision = model["services"]["provision"]
+    command = provision["command"]
+    asked = command[command.index("--nats-monitoring") + 1] if "--nats-monitoring" in command else "nothing"
+    if asked != f"http://{address}":
+        yield f"provision asks {asked}, NATS says it at {address}"
+    if "--accept-weak-durability" in command:
+        yield "provision accepts weak durability"
+    if not address.startswith("127.0.0.1:"):
+        yield f"monitoring is served at {address}"
+    inside = {name for name, service in model["services"].items() if service.get("network_mode") == "service:nats"}
+    if inside != {"provision"}:
+        yield f"{sorted(inside)} share the loopback of NATS"
+    if not re.search(r"^  sync_interval: always$", conf, re.MULTILINE):
+        yield "NATS answers before it syncs"
+
+
 def check(report: Report) -> None:
     report.section("docker-compose.yml")
     model = resolve(FILE)
@@ -78,6 +99,7 @@ def check(report: Report) -> None:
     report.check("hardened", hardening_problems(model))
     report.check("networks", network_problems(model))
     report.check("secrets", secret_problems(model))
+    report.check("durability is asked for", durability_problems(model))
     binds = [volume["source"] for service in model["services"].values() for volume in service.get("volumes", [])
              if volume["type"] == "bind"]
     report.check("what is mounted exists", [path for path in binds if not Path(path).exists()])
@@ -89,3 +111,5 @@ def check(report: Report) -> None:
         report.refused("Compose refuses an unknown key", lambda: resolve(Path(file.name)), "comand")
     model["services"]["scanner"]["read_only"] = False
     report.check("the rules refuse a writable root", [] if list(hardening_problems(model)) else ["was accepted"])
+    model["services"]["provision"]["command"] = ["provision"]
+    report.check("the rules refuse NATS that is not asked", [] if list(durability_problems(model)) else ["was accepted"])

@@ -23,24 +23,24 @@ def binary() -> Path | None:
 
 
 def deployed() -> Iterator[tuple[str, list[str], dict[str, str]]]:
-    """Place, arguments and variables of everything that serves."""
+    """Place, arguments and variables of everything that serves, and of what provisions."""
     for name, service in compose.resolve(compose.FILE)["services"].items():
-        if name in compose.SERVICES:
+        if name in compose.SERVICES | {"provision"}:
             yield f"compose: {name}", service["command"], service["environment"]
     for case in ("production", "everything"):
         values = yaml.safe_load((chart.CHART / "ci" / f"{case}.yaml").read_text())
         for name, template in chart.pods(chart.render(values)):
             container = template["spec"]["containers"][0]
-            if name.startswith("Deployment/"):
-                yield f"chart, {case}: {name}", container["args"], {one["name"]: one["value"] for one in container["env"]}
+            yield f"chart, {case}: {name}", container["args"], {one["name"]: one["value"] for one in container["env"]}
 
 
 def check_config(program: Path, folder: Path, arguments: list[str], variables: dict[str, str]) -> None:
-    """With every path replaced by a file that is there."""
+    """With every path replaced by a file that is there. Provisioning has no such flag: its arguments alone are read."""
     stand_in = folder / "secret"
     stand_in.write_text("0123456789abcdef0123456789abcdef")
     moved = {name: str(stand_in) if value.startswith(("/run/", "/etc/")) else value for name, value in variables.items()}
-    run(program, *arguments, "--check-config", env=moved | {"PATH": os.environ["PATH"]})
+    only_read = "--check-config" if arguments[0] == "serve" else "--help"
+    run(program, *arguments, only_read, env=moved | {"PATH": os.environ["PATH"]})
 
 
 def problems(program: Path, folder: Path) -> Iterator[str]:
@@ -60,6 +60,8 @@ def check(report: Report) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         report.check(f"services understand their settings ({program})", problems(program, folder))
-        _, arguments, variables = next(deployed())
+        _, arguments, variables = next(one for one in deployed() if one[1][0] == "serve")
         wrong = variables | {"MUSTER__BUS__ULR": "tls://nats:4222"}
         report.refused("an unknown setting is refused", lambda: check_config(program, folder, arguments, wrong), "ulr")
+        unknown = ["provision", "--nats-monitor", "http://nats:8222"]
+        report.refused("an unknown argument is refused", lambda: check_config(program, folder, unknown, {}), "--nats-monitor")

@@ -106,6 +106,10 @@ spec:
         - name: MUSTER__STORE__PASSWORD__FILE
           value: /etc/muster/store/password
         {{- end }}
+        {{- if and .store $v.store.caSecret }}
+        - name: MUSTER__STORE__CA_FILE
+          value: /etc/muster/store-ca/ca.crt
+        {{- end }}
         {{- if and .store $v.store.insertQuorum }}
         - name: MUSTER__STORE__INSERT_QUORUM
           value: {{ $v.store.insertQuorum | quote }}
@@ -148,6 +152,9 @@ spec:
         {{- if .store }}
         - {name: store, mountPath: /etc/muster/store, readOnly: true}
         {{- end }}
+        {{- if and .store $v.store.caSecret }}
+        - {name: store-ca, mountPath: /etc/muster/store-ca, readOnly: true}
+        {{- end }}
         {{- with .mounts }}{{ toYaml . | nindent 8 }}{{ end }}
   volumes:
     - name: bus
@@ -168,6 +175,13 @@ spec:
         secretName: {{ $v.store.existingSecret }}
         defaultMode: 0440
         items: [{key: {{ .user }}, path: password}]
+    {{- end }}
+    {{- if and .store $v.store.caSecret }}
+    - name: store-ca
+      secret:
+        secretName: {{ $v.store.caSecret }}
+        defaultMode: 0440
+        items: [{key: ca.crt, path: ca.crt}]
     {{- end }}
     {{- with .volumes }}{{ toYaml . | nindent 4 }}{{ end }}
   {{- with (.nodeSelector | default $v.nodeSelector) }}
