@@ -3,7 +3,9 @@
 
 mod books;
 mod broken;
+mod family;
 mod load;
+mod plans;
 mod program;
 mod proxies;
 mod rig;
@@ -14,7 +16,9 @@ mod wait;
 
 pub use books::{Books, TableCount};
 pub use broken::Broken;
+pub use family::{Family, Member};
 pub use load::{Load, Sent, is_full};
+pub use plans::{Circumstances, Declared, Firings, Plan, firings};
 pub use program::muster_program;
 pub use proxies::Proxies;
 pub use rig::{Rig, RigOptions};

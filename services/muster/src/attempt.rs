@@ -40,7 +40,7 @@ const PORTS: &[u16] = &[
 /// Arguments of `muster try`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  muster try 192.0.2.0/24\n  muster try 192.0.2.0/24 --inventory inventory.csv\n\nOnly networks that you may scan. It sends TCP connections to 40 common ports, at most 1,000 packets a second and 40\nto one host."
+    after_help = "Examples:\n  muster try 192.0.2.0/24\n  muster try 192.0.2.0/24 --inventory inventory.csv\n\nOnly networks that you may scan. It sends TCP connections to 40 common ports, at most 1,000 packets a second and 40 to one host."
 )]
 pub struct TryArgs {
     /// Addresses to look at

@@ -14,7 +14,7 @@ const LIST_BYTES_MAX: u64 = 1 << 20;
 /// Arguments of `muster lab`.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Examples:\n  muster lab\n  muster lab --listeners listeners.csv\n  muster lab -o csv > listeners.csv\n\nThe columns of a list are address,port,persona,tls. Without one it opens those of the demo, about 60 on\n127.20.0.0/24 and 127.30.0.0/24. They look like products and do nothing."
+    after_help = "Examples:\n  muster lab\n  muster lab --listeners listeners.csv\n  muster lab -o csv > listeners.csv\n\nThe columns of a list are address,port,persona,tls. Without one it opens those of the demo, about 60 on 127.20.0.0/24 and 127.30.0.0/24. They look like products and do nothing."
 )]
 pub struct LabArgs {
     /// CSV of what to open; port 0 takes a free one

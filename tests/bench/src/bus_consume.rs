@@ -42,7 +42,8 @@ pub(crate) async fn measure(effort: Effort) -> anyhow::Result<()> {
                 let span = Span { after, last: after + events };
                 if who == 0 { bare(&bed, span).await } else { full(&bed, span, sweep_rows).await }
             };
-            let (seconds, ()) = in_time(WHO[usize::from(who)], async { tokio::try_join!(read, published) }).await?;
+            let both = async { tokio::try_join!(read, published) };
+            let (seconds, ()) = Box::pin(in_time(WHO[usize::from(who)], both)).await?;
             rates[usize::from(who)] = sweep_rows as f64 / seconds;
         }
         flow.take("bus_consume", round == 0, rates);
@@ -54,8 +55,8 @@ pub(crate) async fn measure(effort: Effort) -> anyhow::Result<()> {
     let rows = sweep_rows * u64::from(2 * (rounds + 1));
     for round in 0..=effort.rounds {
         let span = Span { after: 0, last };
-        let bare = in_time(WHO[0], bare(&bed, span)).await?;
-        let full = in_time(WHO[1], full(&bed, span, rows)).await?;
+        let bare = Box::pin(in_time(WHO[0], bare(&bed, span))).await?;
+        let full = Box::pin(in_time(WHO[1], full(&bed, span, rows))).await?;
         // The first round reads from the disk.
         backlog.take("bus_catch_up", round == 0, [rows as f64 / bare, rows as f64 / full]);
     }
