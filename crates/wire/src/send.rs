@@ -38,18 +38,24 @@ impl Batch {
         self.lengths.is_empty()
     }
 
+    /// Adds a frame that is written in place: `write` gets [`FRAME_BYTES_MAX`] bytes and gives the number of those it
+    /// used, or none to add nothing. `false`: nothing was added, or the batch is full.
+    pub fn write(&mut self, write: impl FnOnce(&mut [u8]) -> Option<usize>) -> bool {
+        let at = self.lengths.len() * FRAME_BYTES_MAX;
+        let Some(slot) = self.buffer.get_mut(at..at + FRAME_BYTES_MAX) else { return false };
+        let written = write(slot).filter(|written| *written <= FRAME_BYTES_MAX);
+        let Some(length) = written.and_then(|written| u16::try_from(written).ok()) else { return false };
+        self.lengths.push(length);
+        true
+    }
+
     /// Adds a frame. `false`: the batch is full, or the frame has more than [`FRAME_BYTES_MAX`] bytes.
     #[must_use]
     pub fn push(&mut self, frame: &[u8]) -> bool {
-        let at = self.lengths.len() * FRAME_BYTES_MAX;
-        let (Some(slot), Ok(length)) = (self.buffer.get_mut(at..at + FRAME_BYTES_MAX), u16::try_from(frame.len()))
-        else {
-            return false;
-        };
-        let Some(slot) = slot.get_mut(..frame.len()) else { return false };
-        slot.copy_from_slice(frame);
-        self.lengths.push(length);
-        true
+        self.write(|slot| {
+            slot.get_mut(..frame.len())?.copy_from_slice(frame);
+            Some(frame.len())
+        })
     }
 
     /// Empties it.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::connect::ConnectOptions;
 use crate::error::ScannerError;
 use crate::probe::ProbeOptions;
+use crate::raw::RawOptions;
 
 /// Leases of a site at once; two already hide the wait for the silent units at a lease's end.
 const LEASES_MAX: usize = 64;
@@ -25,6 +26,17 @@ pub struct Config {
     pub scanner: ScannerConfig,
 }
 
+/// What a sweep is done with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// SYNs as frames where this process has `CAP_NET_RAW` and the way leads over Ethernet, else connections.
+    #[default]
+    Auto,
+    /// Connections.
+    Connect,
+}
+
 /// Section `scanner`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -37,6 +49,13 @@ pub struct ScannerConfig {
     pub contact: Option<String>,
     /// Leases of one site at a time. They share the site's rates.
     pub leases_per_site: usize,
+    /// What a sweep is done with: `auto` or `connect`.
+    pub engine: Engine,
+    /// After a SYN that was sent as a frame, until it is sent again or its unit is silent, ms.
+    pub raw_wait_ms: u64,
+    /// How often such a SYN is sent to a unit that does not answer, at most; twice at least, and as often as loss asks
+    /// for.
+    pub raw_attempts_max: u8,
     /// Until a unit without an answer counts as silent, ms.
     pub connect_timeout_ms: u64,
     /// Units of one lease that are under way at once.
@@ -57,13 +76,16 @@ pub struct ScannerConfig {
 
 impl Default for ScannerConfig {
     fn default() -> Self {
-        let (connect, probe) = (ConnectOptions::default(), ProbeOptions::default());
+        let (raw, connect, probe) = (RawOptions::default(), ConnectOptions::default(), ProbeOptions::default());
         let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self {
             sites: Vec::new(),
             trusted_keys: Vec::new(),
             contact: None,
             leases_per_site: 2,
+            engine: Engine::default(),
+            raw_wait_ms: ms(raw.wait),
+            raw_attempts_max: raw.attempts_max,
             connect_timeout_ms: ms(connect.timeout),
             connect_window: connect.window,
             connect_threads: connect.threads,
@@ -98,6 +120,11 @@ impl ScannerConfig {
 
     pub(crate) fn leases(&self) -> usize {
         self.leases_per_site.clamp(1, LEASES_MAX)
+    }
+
+    pub(crate) fn raw_options(&self) -> RawOptions {
+        let wait = Duration::from_millis(self.raw_wait_ms);
+        RawOptions { wait, attempts_max: self.raw_attempts_max, ..RawOptions::default() }
     }
 
     pub(crate) const fn connect_options(&self) -> ConnectOptions {

@@ -1,7 +1,7 @@
 //! Work on one lease: connect, ask, publish, slice after slice, until its outcome stands.
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use futures::stream::{self, FuturesOrdered, StreamExt};
@@ -12,10 +12,13 @@ use muster_kit::crash;
 use muster_proto::v1::{OrderResult, envelope::Body};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::connect::{self, End, SliceResult};
+use crate::config::Engine;
+use crate::connect;
+use crate::engine::{End, LeaseRun, SliceResult};
 use crate::error::ScannerError;
 use crate::job::Job;
 use crate::log::{Checkpoint, LeaseLog, Progress};
+use crate::raw::{self, NotRaw};
 use crate::report::{self, Examined};
 use crate::scope::Scope;
 use crate::site::Site;
@@ -141,10 +144,8 @@ impl LeaseWork<'_> {
     async fn round(&self, progress: &mut Progress) -> Result<Round, ScannerError> {
         let halts = self.site.gate.halts();
         let mut stop = pin!(self.stop());
-        let (lease, gate) = (Arc::clone(&self.job.lease), Arc::clone(&self.site.gate));
-        let options = self.site.config.connect_options();
-        let mut connecting = match connect::start(lease, progress.next_slice, gate, options) {
-            Ok(connecting) => connecting,
+        let mut sweep = match self.begin(progress.next_slice) {
+            Ok(sweep) => sweep,
             Err(error) => return Ok(Round::Fault(format!("failed to start a thread: {error}"))),
         };
         let mut examining = FuturesOrdered::new();
@@ -164,7 +165,7 @@ impl LeaseWork<'_> {
                     }
                     self.report(progress, &examined).await?;
                 }
-                result = connecting.next(), if !heard_all && examining.len() < SLICES_EXAMINED => match result {
+                result = sweep.next(), if !heard_all && examining.len() < SLICES_EXAMINED => match result {
                     Some(result) => examining.push_back(AbortOnDropHandle::new(tokio::spawn(self.examine(result)))),
                     None => heard_all = true,
                 },
@@ -172,7 +173,7 @@ impl LeaseWork<'_> {
         };
         drop(examining);
         // Waits for the threads: after a round nothing is sent any more.
-        let end = connecting.end().await;
+        let end = sweep.end().await;
         Ok(match (stopped, end) {
             (Some(round), _) => round,
             (None, End::Finished) => Round::Done,
@@ -180,6 +181,25 @@ impl LeaseWork<'_> {
             (None, End::Failed(_)) if self.site.gate.halts() != halts => Round::Held,
             (None, End::Failed(fault)) => Round::Fault(fault.to_owned()),
         })
+    }
+
+    /// Starts the engine that suits the lease.
+    fn begin(&self, first_slice: u32) -> std::io::Result<LeaseRun> {
+        let (lease, gate, config) = (Arc::clone(&self.job.lease), Arc::clone(&self.site.gate), &self.site.config);
+        match config.engine {
+            Engine::Auto => match raw::suits(&lease) {
+                Ok(()) => return raw::start(lease, first_slice, gate, config.raw_options()),
+                Err(NotRaw::NotPermitted) => {
+                    static SAID: Once = Once::new();
+                    SAID.call_once(|| tracing::info!("sweeping by connections: this process lacks CAP_NET_RAW"));
+                }
+                Err(reason @ (NotRaw::Interface { .. } | NotRaw::Routes { .. })) => {
+                    tracing::debug!(order = %self.job.order, %reason, "sweeping by connections");
+                }
+            },
+            Engine::Connect => {}
+        }
+        connect::start(lease, first_slice, gate, config.connect_options())
     }
 
     /// What ends a round from outside.

@@ -6,6 +6,7 @@
 
 mod config;
 pub mod connect;
+pub mod engine;
 mod error;
 pub mod gate;
 mod hold;
@@ -14,6 +15,7 @@ mod lease;
 mod log;
 pub mod probe;
 pub mod rate;
+pub mod raw;
 mod report;
 mod scope;
 mod service;
@@ -21,6 +23,6 @@ mod site;
 mod telemetry;
 mod worker;
 
-pub use config::{Config, ScannerConfig};
+pub use config::{Config, Engine, ScannerConfig};
 pub use error::ScannerError;
 pub use service::Service;

@@ -7,7 +7,7 @@ use muster_bus::convert::{network, time};
 use muster_proto::v1;
 use prost::Message;
 
-use crate::connect::{Open, SliceResult};
+use crate::engine::{Open, SliceResult};
 use crate::job::Job;
 use crate::log::Progress;
 use crate::probe::Found;
@@ -50,7 +50,7 @@ pub(crate) fn slice(job: &Job, scanner: &str, progress: &Progress, examined: &Ex
         vantage: Some(v1::Vantage {
             scanner: scanner.to_owned(),
             source_address: Vec::new(),
-            method: "connect".to_owned(),
+            method: result.method.name().to_owned(),
         }),
         started_at: Some(time::to_proto(result.started_at)),
         finished_at: Some(time::to_proto(result.finished_at)),
@@ -147,7 +147,7 @@ mod tests {
     use prost::Message;
 
     use super::{Examined, SLICE_MAX_BYTES, slice};
-    use crate::connect::{Open, SkipReason, SliceResult};
+    use crate::engine::{Method, Open, SkipReason, SliceResult};
     use crate::job::Job;
     use crate::log::Progress;
     use crate::probe::{Certificate, Found};
@@ -197,6 +197,7 @@ mod tests {
         };
         let result = SliceResult {
             range: SliceRange { index: 0, first_unit: 0, units },
+            method: Method::Connect,
             started_at: jiff::Timestamp::UNIX_EPOCH,
             finished_at: jiff::Timestamp::UNIX_EPOCH,
             open: (0..open).map(service).collect(),

@@ -3,7 +3,7 @@
 use muster_kit::KeyValue;
 use muster_kit::telemetry::metrics::{Counter, Gauge};
 
-use crate::connect::SliceResult;
+use crate::engine::SliceResult;
 
 static PROBES: Counter = Counter::new("muster.scanner.probes", "Units that were sent a packet");
 static OPEN: Counter = Counter::new("muster.scanner.open", "Units found open");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use muster_scanner::connect::{self, ConnectOptions, Connecting, End, SkipReason, SliceResult};
+use muster_scanner::connect::{self, ConnectOptions, End, LeaseRun, SkipReason, SliceResult};
 use muster_scanner::gate::{Gate, Permit, Refusal};
 use muster_sweep::{Lease, PortRange, Rates, Transport};
 
@@ -31,15 +31,15 @@ fn gate_for(block: &str, rates: Rates) -> Arc<Gate> {
     Arc::new(Gate::new(scope, rates))
 }
 
-fn start(lease: &Arc<Lease>, first_slice: u32, gate: &Arc<Gate>, options: ConnectOptions) -> Connecting {
+fn start(lease: &Arc<Lease>, first_slice: u32, gate: &Arc<Gate>, options: ConnectOptions) -> LeaseRun {
     connect::start(Arc::clone(lease), first_slice, Arc::clone(gate), options).unwrap()
 }
 
-async fn next(connecting: &mut Connecting) -> Option<SliceResult> {
+async fn next(connecting: &mut LeaseRun) -> Option<SliceResult> {
     tokio::time::timeout(Duration::from_secs(30), connecting.next()).await.expect("a slice within 30 s")
 }
 
-async fn all(mut connecting: Connecting) -> (Vec<SliceResult>, End) {
+async fn all(mut connecting: LeaseRun) -> (Vec<SliceResult>, End) {
     let mut slices = Vec::new();
     while let Some(slice) = next(&mut connecting).await {
         slices.push(slice);

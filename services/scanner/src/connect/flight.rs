@@ -3,17 +3,16 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use muster_sweep::{Grant, SliceRange, Transport, Unit};
 use rustix::event::{Timespec, epoll};
 use tokio::sync::mpsc;
 
+use super::Limits;
 use super::pool::{Busy, Pool, Use};
-use super::slice::{Fate, SliceBuilder, SliceResult};
 use super::socket::Attempt;
-use super::{Shared, SkipReason};
+use crate::engine::{Fate, Method, Shared, SkipReason, SliceBuilder, SliceResult};
 
 /// Units asked for under one lock of the rates, and sent before the halt flag is looked at as a batch.
 const BATCH: usize = 64;
@@ -50,6 +49,7 @@ struct Due {
 
 pub(super) struct Flight {
     shared: Arc<Shared>,
+    limits: Limits,
     results: mpsc::Sender<SliceResult>,
     epoll: std::os::fd::OwnedFd,
     pool: Pool,
@@ -63,11 +63,16 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn new(shared: Arc<Shared>, results: mpsc::Sender<SliceResult>) -> Result<Self, &'static str> {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        limits: Limits,
+        results: mpsc::Sender<SliceResult>,
+    ) -> Result<Self, &'static str> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|_| "this process can open no more files")?;
-        let pool = Pool::new(shared.window);
+        let pool = Pool::new(limits.window);
         Ok(Self {
             shared,
+            limits,
             results,
             epoll,
             pool,
@@ -84,7 +89,7 @@ impl Flight {
         let mut batch = Vec::with_capacity(BATCH);
         let mut events = Vec::with_capacity(BATCH * 4);
         loop {
-            if self.shared.stop.load(Ordering::Acquire) || self.shared.gate.is_halted() {
+            if self.shared.ends() {
                 // Dropping the sockets takes back what is pending; a slice that is not whole is not reported.
                 return Ok(());
             }
@@ -156,7 +161,7 @@ impl Flight {
         if self.sending.is_empty() {
             let range: SliceRange = self.shared.claim()?;
             self.sending = range.unit_indices();
-            self.slices.push(SliceBuilder::new(range));
+            self.slices.push(SliceBuilder::new(range, Method::Connect));
         }
         let index = self.sending.next()?;
         Some(Task { unit: self.shared.lease.unit(index)?, tries: 0 })
@@ -203,10 +208,10 @@ impl Flight {
 
     fn watch(&mut self, at: usize, busy: Busy) -> Result<(), &'static str> {
         let of = self.pool.watch(&self.epoll, at, busy)?;
-        if self.shared.timeout > RETRANSMIT_AFTER {
+        if self.limits.timeout > RETRANSMIT_AFTER {
             self.retransmissions.push_back(Due { at: busy.since + RETRANSMIT_AFTER, of });
         }
-        self.timeouts.push_back(Due { at: busy.since + self.shared.timeout, of });
+        self.timeouts.push_back(Due { at: busy.since + self.limits.timeout, of });
         Ok(())
     }
 
@@ -291,14 +296,7 @@ impl Flight {
         if !slice.decide(unit, fate) {
             return Ok(());
         }
-        let result = self.slices.swap_remove(at).finish();
-        if result.skipped_by.iter().any(|(reason, count)| *reason == SkipReason::Halted && *count > 0) {
-            return Ok(());
-        }
-        // The channel holds as many slices as may be under way, so this does not wait; an error: nobody wants it.
-        if self.results.blocking_send(result).is_err() {
-            self.shared.stop.store(true, Ordering::Release);
-        }
+        self.shared.hand_over(&self.results, self.slices.swap_remove(at));
         Ok(())
     }
 }

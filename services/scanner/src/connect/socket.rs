@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use super::SkipReason;
+use crate::engine::SkipReason;
 use crate::gate::{Gate, Refusal};
 use muster_sweep::{Transport, Unit};
 

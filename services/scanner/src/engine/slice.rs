@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use muster_sweep::{Bitmap, SliceCounts, SliceRange, Unit};
 
-use super::SkipReason;
+use crate::engine::SkipReason;
 
 /// An open port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,33 @@ pub struct Open {
     pub observed_after: Duration,
 }
 
+/// How units were probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// A connection by a socket.
+    Connect,
+    /// A SYN as a frame.
+    Syn,
+}
+
+impl Method {
+    /// As it is published.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Syn => "syn",
+        }
+    }
+}
+
 /// What became of every unit of a slice: open, closed, skipped, and silent is the rest.
 #[derive(Debug, Clone)]
 pub struct SliceResult {
     /// Which units.
     pub range: SliceRange,
+    /// How they were probed.
+    pub method: Method,
     /// When its first unit was taken up.
     pub started_at: Timestamp,
     /// When its last unit was decided.
@@ -46,7 +68,7 @@ pub struct SliceResult {
 
 /// How a unit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     Open { rtt: Duration },
     Closed,
     Silent,
@@ -54,8 +76,9 @@ pub(super) enum Fate {
 }
 
 #[derive(Debug)]
-pub(super) struct SliceBuilder {
+pub(crate) struct SliceBuilder {
     range: SliceRange,
+    method: Method,
     started: Instant,
     started_at: Timestamp,
     open: Vec<Open>,
@@ -66,9 +89,10 @@ pub(super) struct SliceBuilder {
 }
 
 impl SliceBuilder {
-    pub(super) fn new(range: SliceRange) -> Self {
+    pub(crate) fn new(range: SliceRange, method: Method) -> Self {
         Self {
             range,
+            method,
             started: Instant::now(),
             started_at: Timestamp::now(),
             open: Vec::new(),
@@ -79,12 +103,12 @@ impl SliceBuilder {
         }
     }
 
-    pub(super) const fn index(&self) -> u32 {
+    pub(crate) const fn index(&self) -> u32 {
         self.range.index
     }
 
     /// Notes the fate of a unit; each is decided once. `true` when it was the last of the slice.
-    pub(super) fn decide(&mut self, unit: &Unit, fate: Fate) -> bool {
+    pub(crate) fn decide(&mut self, unit: &Unit, fate: Fate) -> bool {
         let bit = unit.index - self.range.first_unit;
         match fate {
             Fate::Open { rtt } => self.open.push(Open {
@@ -105,13 +129,14 @@ impl SliceBuilder {
         self.undecided == 0
     }
 
-    pub(super) fn finish(mut self) -> SliceResult {
+    pub(crate) fn finish(mut self) -> SliceResult {
         self.open.sort_unstable_by_key(|open| open.unit);
         let (open, closed, skipped) =
             (self.open.len() as u64, u64::from(self.closed.count()), u64::from(self.skipped.count()));
         let silent = u64::from(self.range.units) - open - closed - skipped;
         SliceResult {
             range: self.range,
+            method: self.method,
             started_at: self.started_at,
             finished_at: Timestamp::now(),
             open: self.open,
