@@ -9,6 +9,7 @@ mod greeting;
 mod http;
 mod mysql;
 mod products;
+pub mod recog;
 mod tls;
 
 pub use certificate::{CERTIFICATE_MAX_BYTES, certificate_sha256};

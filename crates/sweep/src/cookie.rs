@@ -117,6 +117,7 @@ impl Cookies {
         self.ports
     }
 
+    #[inline]
     fn cookie(&self, target: IpAddr, port: u16, kind: u64) -> Cookie {
         let tail = u64::from(port) << 8 | kind;
         Cookie(match target {
@@ -126,6 +127,7 @@ impl Cookies {
         })
     }
 
+    #[inline]
     fn of(&self, target: IpAddr, transport: Transport, port: u16) -> Cookie {
         self.cookie(
             target,
@@ -139,6 +141,7 @@ impl Cookies {
 
     /// Fields of the SYN to a pair, on an attempt counted from 0. One beyond the last is the last.
     #[must_use]
+    #[inline]
     pub fn syn(&self, target: IpAddr, port: u16, attempt: u8) -> SynFields {
         let cookie = self.of(target, Transport::Tcp, port);
         let attempt = attempt.min(self.ports.attempts() - 1);
@@ -148,6 +151,7 @@ impl Cookies {
 
     /// Fields of the datagram to a pair, as [`Cookies::syn`].
     #[must_use]
+    #[inline]
     pub fn udp(&self, target: IpAddr, port: u16, attempt: u8) -> UdpFields {
         let cookie = self.of(target, Transport::Udp, port);
         let attempt = attempt.min(self.ports.attempts() - 1);
@@ -156,6 +160,7 @@ impl Cookies {
 
     /// Fields of the echo request to a host, as [`Cookies::syn`].
     #[must_use]
+    #[inline]
     pub fn echo(&self, target: IpAddr, attempt: u8) -> EchoFields {
         let cookie = self.cookie(target, 0, ECHO);
         let attempt = attempt.min(self.ports.attempts() - 1);
@@ -241,6 +246,7 @@ pub struct Refused {
 
 /// Hashes an address: one word for IPv4, two for IPv6. A target behind it adds one or three: messages of different
 /// families differ in length, so none is another's.
+#[inline]
 fn absorb(state: SipHash, address: IpAddr) -> SipHash {
     match address {
         IpAddr::V4(v4) => state.word(v4.to_bits().into()),

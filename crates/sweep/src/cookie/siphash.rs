@@ -23,6 +23,7 @@ impl SipHash {
 
     /// Section 2.2: one word of the message, eight bytes in little-endian order.
     #[must_use]
+    #[inline]
     pub(super) const fn word(self, word: u64) -> Self {
         let Self { v: [v0, v1, v2, v3], len } = self;
         let [v0, v1, v2, v3] = round(round([v0, v1, v2, v3 ^ word]));
@@ -30,6 +31,7 @@ impl SipHash {
     }
 
     /// Section 2.3: the hash of a message that ends here. The last word holds its length alone.
+    #[inline]
     pub(super) const fn finish(self) -> u64 {
         let last = (self.len as u64) << 56;
         let [v0, v1, v2, v3] = self.word(last).v;
@@ -39,6 +41,7 @@ impl SipHash {
 }
 
 /// Figure 2.1: SipRound.
+#[inline]
 const fn round([mut v0, mut v1, mut v2, mut v3]: [u64; 4]) -> [u64; 4] {
     v0 = v0.wrapping_add(v1);
     v2 = v2.wrapping_add(v3);
@@ -64,7 +67,9 @@ mod tests {
     proptest! {
         #[test]
         #[allow(deprecated, reason = "the standard library's SipHash-2-4 is deprecated, and right")]
-        fn it_is_the_siphash_of_the_standard_library(k0: u64, k1: u64, words in proptest::collection::vec(any::<u64>(), 0..9)) {
+        fn it_is_the_siphash_of_the_standard_library(
+            k0: u64, k1: u64, words in proptest::collection::vec(any::<u64>(), 0..9),
+        ) {
             let mut theirs = std::hash::SipHasher::new_with_keys(k0, k1);
             let mut ours = SipHash::new([k0, k1]);
             for word in words {

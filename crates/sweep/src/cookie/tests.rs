@@ -94,7 +94,8 @@ proptest! {
         if let Ok(ports) = SourcePorts::new(first, count, attempts) {
             let used: HashSet<u16> = (0..attempts).map(|attempt| ports.port(attempt, bits)).collect();
             prop_assert_eq!(used.len(), usize::from(attempts));
-            prop_assert!(used.iter().all(|port| *port >= first && u32::from(*port) < u32::from(first) + u32::from(count)));
+            let end = u32::from(first) + u32::from(count);
+            prop_assert!(used.iter().all(|port| *port >= first && u32::from(*port) < end));
         } else {
             let beyond = u32::from(first) + u32::from(count) > 65_536;
             prop_assert!(attempts == 0 || attempts > ATTEMPTS_MAX || count < u16::from(attempts) || beyond);

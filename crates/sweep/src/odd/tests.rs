@@ -97,6 +97,6 @@ proptest! {
         open_by_decoy in proptest::collection::vec(any::<u32>(), 0..9), addresses: u32,
     ) {
         let _ = host(&HostEvidence { decoys, decoys_open, small_windows, completed, hollow });
-        let _ = subnet(&SubnetEvidence { addresses, open_by_decoy: &open_by_decoy, answering: hollow, commonest_stack: completed });
+        let _ = subnet(&evidence(addresses, &open_by_decoy, completed));
     }
 }

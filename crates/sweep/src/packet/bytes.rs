@@ -50,6 +50,7 @@ impl<'a> Reader<'a> {
 
 /// Overwrites a few bytes. Nothing happens where they do not fit: places come from the layout of a packet that was
 /// measured before.
+#[inline]
 pub(super) fn put<const N: usize>(packet: &mut [u8], at: usize, field: [u8; N]) {
     if let Some(place) = packet.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<N>()) {
         *place = field;
@@ -57,6 +58,7 @@ pub(super) fn put<const N: usize>(packet: &mut [u8], at: usize, field: [u8; N]) 
 }
 
 /// The first `len` bytes of a buffer.
+#[inline]
 pub(super) fn room(out: &mut [u8], len: usize) -> Result<&mut [u8], PacketError> {
     let have = out.len();
     out.get_mut(..len).ok_or(PacketError::Buffer { need: len, have })

@@ -13,6 +13,7 @@ impl Sum {
 
     /// Adds bytes in network order; an odd one at the end is followed by a zero.
     #[must_use]
+    #[inline]
     pub fn bytes(self, bytes: &[u8]) -> Self {
         // 32 bits at a time: 2^16 is 1 modulo 2^16 - 1 (section 2, deferred carries). A slice of 2^34 bytes or more
         // could overflow, and there is no such packet.
@@ -28,24 +29,28 @@ impl Sum {
 
     /// Adds one word.
     #[must_use]
+    #[inline]
     pub const fn word(self, word: u16) -> Self {
         Self(self.0.wrapping_add(word as u64))
     }
 
     /// Adds two words at once.
     #[must_use]
+    #[inline]
     pub const fn double(self, double: u32) -> Self {
         Self(self.0.wrapping_add(double as u64))
     }
 
     /// Adds an IPv4 address.
     #[must_use]
+    #[inline]
     pub const fn v4(self, address: Ipv4Addr) -> Self {
         self.double(address.to_bits())
     }
 
     /// Adds an IPv6 address.
     #[must_use]
+    #[inline]
     pub const fn v6(self, address: Ipv6Addr) -> Self {
         let bits = address.to_bits();
         self.double((bits >> 96) as u32).double((bits >> 64) as u32).double((bits >> 32) as u32).double(bits as u32)
@@ -53,6 +58,7 @@ impl Sum {
 
     /// The checksum: the complement of the sum. Over data that carries its own correct checksum it is 0.
     #[must_use]
+    #[inline]
     pub const fn checksum(self) -> u16 {
         let mut sum = fold32(self.0);
         sum = (sum >> 16) + (sum & 0xffff);
@@ -72,6 +78,7 @@ impl Sum {
 }
 
 /// At most 2^33.
+#[inline]
 const fn fold32(sum: u64) -> u64 {
     (sum >> 32) + (sum & 0xffff_ffff)
 }

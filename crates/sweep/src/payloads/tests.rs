@@ -180,7 +180,9 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_answer_is_taken_or_refused(which in 0..PAYLOADS.len(), at: prop::sample::Index, byte: u8, cut: prop::sample::Index) {
+    fn a_changed_answer_is_taken_or_refused(
+        which in 0..PAYLOADS.len(), at: prop::sample::Index, byte: u8, cut: prop::sample::Index,
+    ) {
         let mut bytes = answer(PAYLOADS[which]);
         let place = at.index(bytes.len());
         bytes[place] = byte;

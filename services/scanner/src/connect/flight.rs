@@ -60,6 +60,9 @@ pub(super) struct Flight {
     /// What is left of the slice that is being sent.
     sending: std::ops::Range<u32>,
     aside: BinaryHeap<Reverse<(u64, u32, u8)>>,
+    /// Until this instant the site may send nothing, ns of the pace; who found out goes first then.
+    site_at_ns: u64,
+    first: Option<Task>,
 }
 
 impl Flight {
@@ -81,6 +84,8 @@ impl Flight {
             slices: Vec::new(),
             sending: 0..0,
             aside: BinaryHeap::new(),
+            site_at_ns: 0,
+            first: None,
         })
     }
 
@@ -110,6 +115,9 @@ impl Flight {
         let room = self.pool.room();
         let shared = Arc::clone(&self.shared);
         let now_ns = shared.gate.pace.now_ns();
+        if now_ns < self.site_at_ns {
+            return nap(self.site_at_ns, now_ns);
+        }
         let mut limiter = shared.gate.pace.lock();
         let mut refused = None;
         while batch.len() < BATCH.min(room) {
@@ -135,7 +143,9 @@ impl Flight {
                     refused = Some(host);
                 }
                 Grant::SiteAt(at_ns) => {
-                    self.put_aside(task, at_ns);
+                    // It goes first then: who stands aside is overtaken, and a slice would end when its last unit does.
+                    self.site_at_ns = at_ns;
+                    self.first = Some(task);
                     return if batch.is_empty() { nap(at_ns, now_ns) } else { Duration::ZERO };
                 }
                 Grant::Never => {
@@ -149,6 +159,9 @@ impl Flight {
 
     /// The next unit in turn: one that stood aside long enough, or a new one.
     fn next_task(&mut self, now_ns: u64) -> Option<Task> {
+        if let Some(task) = self.first.take() {
+            return Some(task);
+        }
         if let Some(Reverse((at_ns, index, tries))) = self.aside.peek().copied()
             && (at_ns <= now_ns)
         {

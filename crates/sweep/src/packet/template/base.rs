@@ -98,6 +98,7 @@ impl Base {
     }
 
     /// Copies the packet and puts target and identification in.
+    #[inline]
     pub(super) fn draft<'a>(&self, out: &'a mut [u8], target: IpAddr, ident: u32) -> Result<Draft<'a>, PacketError> {
         let len = self.packet.len();
         let packet = room(out, len)?;

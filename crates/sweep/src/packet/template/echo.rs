@@ -34,6 +34,7 @@ impl EchoTemplate {
     ///
     /// # Errors
     /// When the target is of another family than the path, or the buffer too small.
+    #[inline]
     pub fn fill(&self, out: &mut [u8], target: IpAddr, fields: EchoFields) -> Result<usize, PacketError> {
         let draft = self.base.draft(out, target, fields.ident)?;
         // IPv4's has no pseudo header, and so no target in its sum; what is left is the message's own part.

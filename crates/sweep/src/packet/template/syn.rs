@@ -51,6 +51,7 @@ impl SynTemplate {
     ///
     /// # Errors
     /// When the target is of another family than the path, or the buffer too small.
+    #[inline]
     pub fn fill(&self, out: &mut [u8], target: IpAddr, port: u16, fields: SynFields) -> Result<usize, PacketError> {
         let draft = self.base.draft(out, target, fields.ident)?;
         if let Some(head) = draft.body.first_chunk_mut::<20>() {

@@ -47,6 +47,7 @@ impl UdpTemplate {
     ///
     /// # Errors
     /// When the target is of another family than the path, or the buffer too small.
+    #[inline]
     pub fn fill(&self, out: &mut [u8], target: IpAddr, port: u16, fields: UdpFields) -> Result<usize, PacketError> {
         let draft = self.base.draft(out, target, fields.ident)?;
         let mut sum = draft.sum.word(fields.source_port).word(port);
