@@ -29,6 +29,15 @@ pub struct RigOptions {
     pub nats_monitoring: Option<u16>,
 }
 
+impl RigOptions {
+    /// For rounds of a few messages each, which would otherwise wait for others that do not come.
+    #[must_use]
+    pub fn without_gathering() -> Self {
+        let set = ["recorder.linger_ms=10", "recorder.linger_events_ms=20"].map(str::to_owned);
+        Self { set: set.to_vec(), ..Self::default() }
+    }
+}
+
 /// A running stack and an administrator's connections to its engines.
 #[derive(Debug)]
 pub struct Rig {
