@@ -30,10 +30,11 @@ pub struct Config {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Engine {
-    /// SYNs as frames where this process has `CAP_NET_RAW` and the way leads over Ethernet, else connections.
-    #[default]
+    /// SYNs as frames where this process has `CAP_NET_RAW` and the way leads over Ethernet, else connections. The packet
+    /// filter of this machine does not see frames.
     Auto,
     /// Connections.
+    #[default]
     Connect,
 }
 
@@ -49,7 +50,7 @@ pub struct ScannerConfig {
     pub contact: Option<String>,
     /// Leases of one site at a time. They share the site's rates.
     pub leases_per_site: usize,
-    /// What a sweep is done with: `auto` or `connect`.
+    /// What a sweep is done with: `connect` or `auto`.
     pub engine: Engine,
     /// After a SYN that was sent as a frame, until it is sent again or its unit is silent, ms.
     pub raw_wait_ms: u64,

@@ -92,6 +92,7 @@ async fn ask_gateway(rpc: &mut FindingServiceClient<Channel>) -> anyhow::Result<
 struct Sql {
     client: reqwest::Client,
     url: reqwest::Url,
+    statement: String,
     user: String,
     password: String,
 }
@@ -113,15 +114,15 @@ impl Sql {
         let mut url = reqwest::Url::parse(&options.url)?;
         url.query_pairs_mut()
             .append_pair("database", &options.database)
-            .append_pair("query", &statement.text)
             .append_pair("default_format", "RowBinaryWithNamesAndTypes")
             .extend_pairs(statement.parameters.iter().chain(&statement.settings));
-        Ok(Self { client: reqwest::Client::new(), url, user: options.user, password: options.password })
+        let client = reqwest::Client::new();
+        Ok(Self { client, url, statement: statement.text, user: options.user, password: options.password })
     }
 
     async fn ask(&self) -> anyhow::Result<f64> {
         let started = Instant::now();
-        let request = self.client.post(self.url.clone());
+        let request = self.client.post(self.url.clone()).body(self.statement.clone());
         let request = request.header("X-ClickHouse-User", &self.user).header("X-ClickHouse-Key", &self.password);
         let answer = request.send().await?.error_for_status()?.bytes().await?;
         let taken = started.elapsed();

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use muster_sweep::cookie::Refused;
 use muster_sweep::packet::{Answer, Body, Checks, Reason};
 use muster_sweep::{Grant, Transport, Unit};
 use muster_wire::{Batch, WireError};
@@ -294,7 +295,9 @@ impl Flight {
                     // Only the host itself knows its ports; what a router says proves nothing of them.
                     Body::Error(error) if error.reason == Reason::PortUnreachable => {
                         let refused = of(to).and_then(|cookies| cookies.answers_error(to, &error));
-                        if let Some(refused) = refused.filter(|refused| refused.target == from) {
+                        let ours =
+                            |refused: &Refused| refused.target == from && refused.transport == Some(Transport::Tcp);
+                        if let Some(refused) = refused.filter(ours) {
                             heard.push((from, refused.port, refused.attempt, false, one.at_ns));
                         }
                     }

@@ -97,7 +97,7 @@ pub(super) struct Ways {
     pub(super) cookies: Vec<(IpAddr, Cookies)>,
     pub(super) ports: Vec<Port>,
     ways: Vec<Way>,
-    /// By the first address of a /24 or /64: routes inside of one are taken to be the same.
+    /// By address: the next one may be on another side of a router.
     routes: HashMap<IpAddr, Over>,
     neighbours: HashMap<Hop, Neighbour>,
 }
@@ -145,6 +145,8 @@ impl Ways {
                 }
                 let index = self.ports.get(port).map_or(0, |port| port.interface.index);
                 match self.router.neighbour(index, hop.address)? {
+                    // A group is no single machine.
+                    Some(mac) if Mac(mac.0).is_group() => Direction::Nobody,
                     Some(mac) => Direction::By(self.met(hop, Mac(mac.0))?),
                     None => Direction::Ask(hop),
                 }
@@ -205,16 +207,16 @@ impl Ways {
     }
 
     fn routed(&mut self, address: IpAddr) -> Result<Routed, WireError> {
-        let near = neighbourhood(address);
-        if let Some(over) = self.routes.get(&near) {
+        if let Some(over) = self.routes.get(&address) {
             return Ok(if over.source == address { Routed::Own } else { Routed::Over(*over) });
         }
-        // What is true of one address alone is not remembered of its neighbourhood.
         match self.router.route_to(address) {
             Ok(route) if route.local => Ok(Routed::Own),
             Ok(route) => {
                 let over = Over { port: self.port(route.interface)?, source: route.source, gateway: route.gateway };
-                self.routes.insert(near, over);
+                if self.routes.len() < NEIGHBOURS_MAX {
+                    self.routes.insert(address, over);
+                }
                 Ok(Routed::Over(over))
             }
             Err(WireError::NoRoute { .. }) => Ok(Routed::Nowhere),
@@ -233,12 +235,5 @@ impl Ways {
         let sender = Sender::open(&interface)?;
         self.ports.push(Port { interface, sender, receiver });
         Ok(self.ports.len() - 1)
-    }
-}
-
-fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(v4) => std::net::Ipv4Addr::from_bits(v4.to_bits() & !0xff).into(),
-        IpAddr::V6(v6) => std::net::Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
