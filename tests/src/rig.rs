@@ -30,11 +30,11 @@ pub struct RigOptions {
 }
 
 impl RigOptions {
-    /// For rounds of a few messages each, which would otherwise wait for others that do not come.
+    /// A gateway alone, on whatever port is free.
     #[must_use]
-    pub fn without_gathering() -> Self {
-        let set = ["recorder.linger_ms=10", "recorder.linger_events_ms=20"].map(str::to_owned);
-        Self { set: set.to_vec(), ..Self::default() }
+    pub fn gateway() -> Self {
+        let set = vec!["gateway.listen=127.0.0.1:0".to_owned()];
+        Self { services: vec![(ServiceName::Gateway, 1)], set, ..Self::default() }
     }
 }
 

@@ -86,13 +86,7 @@ async fn ends(running: &Running, theirs: &str, other: &str) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_hangs_up_leaves_no_query_behind() {
-    let rig = Rig::start(RigOptions {
-        services: vec![(ServiceName::Gateway, 1)],
-        set: vec!["gateway.listen=127.0.0.1:0".to_owned()],
-        ..RigOptions::default()
-    })
-    .await
-    .unwrap();
+    let rig = Rig::start(RigOptions::gateway()).await.unwrap();
     let admin = store_as(&rig.stack.admin_settings().unwrap()).unwrap();
     for statement in SLOW {
         admin.query(statement).execute().await.unwrap();

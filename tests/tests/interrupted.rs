@@ -136,13 +136,7 @@ async fn a_second_interrupt_does_not_wait_for_the_first() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_ends_with_an_interrupt_alone() {
-    let rig = Rig::start(RigOptions {
-        services: vec![(ServiceName::Gateway, 1)],
-        set: vec!["gateway.listen=127.0.0.1:0".to_owned()],
-        ..RigOptions::default()
-    })
-    .await
-    .unwrap();
+    let rig = Rig::start(RigOptions::gateway()).await.unwrap();
     let gateway = rig.stack.addresses().gateway.clone().unwrap();
     let mut command = Command::new(muster_program());
     command.args(["finding", "watch", "-o", "jsonl", "--address", &gateway]).process_group(0).kill_on_drop(true);

@@ -22,7 +22,7 @@ async fn rounds(rounds: u64, without: Option<&str>) -> anyhow::Result<()> {
     let seed = seed();
     eprintln!("seed {seed}: replay with MUSTER_SEED={seed}");
     let mut rng = Rng::new(seed);
-    let mut rig = Rig::start(RigOptions::without_gathering()).await?;
+    let mut rig = Rig::start(RigOptions::default()).await?;
     let mut load = Load::new(&rig.bus, seed);
     let mut fired = 0;
     for round in 1..=rounds {

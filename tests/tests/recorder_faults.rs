@@ -30,7 +30,7 @@ struct World {
 impl World {
     async fn start() -> anyhow::Result<Self> {
         let seed = seed();
-        let mut rig = Rig::start(RigOptions::without_gathering()).await?;
+        let mut rig = Rig::start(RigOptions::default()).await?;
         let proxies = Proxies::in_front_of(&mut rig, ServiceName::Recorder, &[INSERT_TIMEOUT]).await?;
         rig.stack.replace(ServiceName::Recorder, 1, Vec::new()).await.unwrap();
         let load = Load::new(&rig.bus, seed);

@@ -10,7 +10,6 @@
 mod bitmap;
 pub mod cookie;
 mod coverage;
-pub mod heard;
 mod lease;
 pub mod loss;
 pub mod odd;

@@ -8,7 +8,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Instant;
 
 use muster_sweep::cookie::{Cookies, SourcePorts};
-use muster_sweep::heard::Heard;
 use muster_sweep::packet::{Answer, Body, Checks, EchoTemplate, Link, Mac, Path, SynOptions, SynTemplate, UdpTemplate};
 use muster_sweep::payloads;
 
@@ -72,8 +71,4 @@ fn nanoseconds_for_each_packet() {
             black_box(cookies.answers_syn(to, from, &tcp));
         });
     }
-    let mut heard = Heard::new(65_536).unwrap();
-    best("first or again", |at| {
-        black_box(heard.hear(black_box(at % 65_536)));
-    });
 }

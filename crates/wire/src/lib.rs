@@ -17,11 +17,12 @@ mod route;
 mod send;
 #[expect(unsafe_code, reason = "packet sockets and their ring have no safe API")]
 mod sys;
+pub mod testing;
 
 pub use error::WireError;
 pub use filter::Filter;
 pub use receive::{Heard, Receiver, RingSize, Statistics};
-pub use route::{Interface, Mac, Route, Router};
+pub use route::{Interface, Route, Router};
 pub use send::{Batch, FRAME_BYTES_MAX, Sender};
 
 /// Whether this process may send and receive frames.

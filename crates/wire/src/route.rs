@@ -1,7 +1,6 @@
 //! By which interface, from which source and over which gateway an address is reached: asked of the kernel, whose
 //! tables and rules decide.
 
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -37,23 +36,6 @@ const LOOPBACK: u16 = 772;
 /// Reachable, stale, delay, probe, no ARP, permanent: the address is known, if perhaps not lately.
 const NEIGHBOUR_KNOWN: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80;
 
-/// The address of an interface on its link.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mac(pub [u8; 6]);
-
-impl fmt::Display for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
-    }
-}
-
-impl fmt::Debug for Mac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 /// An interface of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
@@ -62,7 +44,7 @@ pub struct Interface {
     /// Its name.
     pub name: String,
     /// Its address on the link; none where frames are not Ethernet's.
-    pub mac: Option<Mac>,
+    pub mac: Option<[u8; 6]>,
     /// Bytes that a frame carries.
     pub mtu: u32,
     /// Whether it is up.
@@ -166,7 +148,7 @@ impl Router {
         let (mut mac, mut name, mut mtu) = (None, None, 0);
         for (kind, value) in attributes(&answer, LINK_FIXED) {
             match kind {
-                LINK_ADDRESS => mac = value.try_into().ok().map(Mac),
+                LINK_ADDRESS => mac = value.try_into().ok(),
                 LINK_NAME => {
                     let text = value.split(|byte| *byte == 0).next().unwrap_or_default();
                     name = Some(String::from_utf8_lossy(text).into_owned());
@@ -190,7 +172,7 @@ impl Router {
     ///
     /// # Errors
     /// When the kernel cannot be asked; that it does not know is none.
-    pub fn neighbour(&mut self, interface: u32, address: IpAddr) -> Result<Option<Mac>, WireError> {
+    pub fn neighbour(&mut self, interface: u32, address: IpAddr) -> Result<Option<[u8; 6]>, WireError> {
         let (family, bytes) = family_and_bytes(address);
         let mut fixed = [0; NEIGHBOUR_FIXED];
         fixed[0] = family;
@@ -203,7 +185,7 @@ impl Router {
         };
         let state = answer.get(8..10).map_or(0, |state| u16::from_ne_bytes([state[0], state[1]]));
         let mac = attributes(&answer, NEIGHBOUR_FIXED).find(|(kind, _)| *kind == NEIGHBOUR_ADDRESS);
-        Ok(mac.and_then(|(_, value)| value.try_into().ok().map(Mac)).filter(|_| state & NEIGHBOUR_KNOWN != 0))
+        Ok(mac.and_then(|(_, value)| value.try_into().ok()).filter(|_| state & NEIGHBOUR_KNOWN != 0))
     }
 }
 
@@ -224,7 +206,7 @@ fn ip(bytes: &[u8]) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mac, Router};
+    use super::Router;
 
     #[test]
     fn loopback_is_local_and_up() {
@@ -233,7 +215,7 @@ mod tests {
         assert!(route.local && route.gateway.is_none(), "{route:?}");
         let interface = router.interface(route.interface).unwrap();
         assert!(interface.up && interface.loopback, "{interface:?}");
-        assert_eq!((interface.name.as_str(), interface.mac), ("lo", Some(Mac([0; 6]))));
+        assert_eq!((interface.name.as_str(), interface.mac), ("lo", Some([0; 6])));
         assert_eq!(router.neighbour(route.interface, "127.0.0.9".parse().unwrap()).unwrap(), None);
     }
 

@@ -1,36 +1,17 @@
 //! Frames between two ends of a link that the test makes for itself, in a network namespace of its own.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use muster_wire::{Batch, Filter, Interface, Receiver, RingSize, Router, Sender, WireError, may_use_frames};
+use muster_wire::testing::{inside, run};
+use muster_wire::{Batch, Filter, Interface, Receiver, RingSize, Router, Sender, WireError};
 
-/// Set in the process that runs inside.
-const INSIDE: &str = "MUSTER_WIRE_INSIDE";
 /// Waits for what has left already; a link inside the kernel takes microseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs a test of this program again in a new network namespace; `true` inside of it.
-fn inside(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    let mut command = Command::new("unshare");
-    if may_use_frames().is_err() {
-        command.args(["--user", "--map-root-user"]);
-    }
-    command.arg("--net").arg(std::env::current_exe().unwrap()).args([test, "--exact", "--nocapture"]).env(INSIDE, "1");
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-    false
-}
-
 fn ip(arguments: &str) {
-    let output = Command::new("ip").args(arguments.split(' ')).output().unwrap();
-    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    run(&format!("ip {arguments}")).unwrap();
 }
 
 /// Two ends of a link, `left` with 10.77.0.1/24 and a gateway.
@@ -62,7 +43,7 @@ fn tcp_to(port: u16, number: u32) -> Vec<u8> {
 
 #[test]
 fn a_hundred_thousand_frames_arrive_once_each() {
-    if !inside("a_hundred_thousand_frames_arrive_once_each") {
+    if !inside("a_hundred_thousand_frames_arrive_once_each").unwrap() {
         return;
     }
     let [left, right] = link();
@@ -105,7 +86,7 @@ fn a_hundred_thousand_frames_arrive_once_each() {
 
 #[test]
 fn the_filter_lets_control_through_where_it_is_asked_to() {
-    if !inside("the_filter_lets_control_through_where_it_is_asked_to") {
+    if !inside("the_filter_lets_control_through_where_it_is_asked_to").unwrap() {
         return;
     }
     let [left, right] = link();
@@ -171,7 +152,7 @@ fn the_filter_lets_control_through_where_it_is_asked_to() {
 
 #[test]
 fn routes_lead_over_the_gateway_and_a_link_that_is_down_is_refused() {
-    if !inside("routes_lead_over_the_gateway_and_a_link_that_is_down_is_refused") {
+    if !inside("routes_lead_over_the_gateway_and_a_link_that_is_down_is_refused").unwrap() {
         return;
     }
     let [left, _right] = link();
@@ -181,7 +162,7 @@ fn routes_lead_over_the_gateway_and_a_link_that_is_down_is_refused() {
     assert_eq!((near.gateway, near.interface, near.source), (None, left.index, "10.77.0.1".parse().unwrap()));
     assert_eq!((far.gateway, far.interface), (Some("10.77.0.254".parse().unwrap()), left.index));
     let mac = router.neighbour(left.index, far.gateway.unwrap()).unwrap().unwrap();
-    assert_eq!(mac.to_string(), "02:00:00:00:00:fe");
+    assert_eq!(mac, [2, 0, 0, 0, 0, 0xfe]);
     assert_eq!(router.neighbour(left.index, "10.77.0.9".parse().unwrap()).unwrap(), None);
 
     ip("route add blackhole 198.51.100.0/24");

@@ -19,7 +19,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use muster_scanner::connect::{self, ConnectOptions, End};
+use muster_scanner::connect::{self, ConnectOptions};
+use muster_scanner::engine::End;
 use muster_scanner::gate::{Gate, Permit};
 use muster_sweep::{Lease, PortRange, Rates, Transport};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -8,15 +8,13 @@ mod flight;
 mod pool;
 mod socket;
 
-pub use crate::engine::{End, LeaseRun, Open, SkipReason, SliceResult};
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use muster_sweep::Lease;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::engine::Work;
+use crate::engine::{LeaseRun, Work};
 use crate::gate::Gate;
 use flight::Flight;
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use muster_scanner::connect::{self, ConnectOptions, End, LeaseRun, SkipReason, SliceResult};
+use muster_scanner::connect::{self, ConnectOptions};
+use muster_scanner::engine::{End, LeaseRun, SkipReason, SliceResult};
 use muster_scanner::gate::{Gate, Permit, Refusal};
 use muster_sweep::{Lease, PortRange, Rates, Transport};
 

@@ -1,5 +1,5 @@
 //! The raw engine against the kernel of another network namespace: the test makes both for itself.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
@@ -11,33 +11,10 @@ use muster_scanner::gate::{Gate, Permit, Refusal};
 use muster_scanner::raw::{self, NotRaw, RawOptions};
 use muster_sweep::{Lease, PortRange, Rates, Transport};
 use muster_wire::may_use_frames;
+use muster_wire::testing::{inside, run};
 
-/// Set in the process that runs inside.
-const INSIDE: &str = "MUSTER_SCANNER_INSIDE";
 const LISTENS: u16 = 8_080;
 const FAST: Rates = Rates { site_pps: 200_000, host_pps: 100_000 };
-
-/// Runs a test of this program again in network and mount namespaces of its own; `true` inside of them.
-fn inside(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    let mut command = Command::new("unshare");
-    if may_use_frames().is_err() {
-        command.args(["--user", "--map-root-user"]);
-    }
-    command.args(["--net", "--mount"]).arg(std::env::current_exe().unwrap()).args([test, "--exact", "--nocapture"]);
-    let output = command.env(INSIDE, "1").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-    false
-}
-
-fn run(line: &str) {
-    let mut words = line.split(' ');
-    let output = Command::new(words.next().unwrap()).args(words).output().unwrap();
-    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-}
 
 /// The other end: a network of its own behind a router, whose kernel answers for all of 10.10.0.0/16.
 struct Target {
@@ -62,7 +39,7 @@ impl Target {
             // Silence: what goes there is discarded without a word.
             "ip -n target route add blackhole 10.20.0.0/16",
         ] {
-            run(line);
+            run(line).unwrap();
         }
         let exe = std::env::current_exe().unwrap();
         let mut listener = Command::new("ip");
@@ -148,7 +125,7 @@ const QUICK: RawOptions = RawOptions { wait: Duration::from_millis(300), attempt
 
 #[test]
 fn every_unit_that_answers_is_heard() {
-    if !inside("every_unit_that_answers_is_heard") {
+    if !inside("every_unit_that_answers_is_heard").unwrap() {
         return;
     }
     let target = Target::new();
@@ -167,7 +144,7 @@ fn every_unit_that_answers_is_heard() {
 
 #[test]
 fn silence_is_asked_twice_and_is_no_refusal() {
-    if !inside("silence_is_asked_twice_and_is_no_refusal") {
+    if !inside("silence_is_asked_twice_and_is_no_refusal").unwrap() {
         return;
     }
     let target = Target::new();
@@ -180,7 +157,7 @@ fn silence_is_asked_twice_and_is_no_refusal() {
 
 #[test]
 fn neighbours_on_the_link_are_asked_for() {
-    if !inside("neighbours_on_the_link_are_asked_for") {
+    if !inside("neighbours_on_the_link_are_asked_for").unwrap() {
         return;
     }
     let _target = Target::new();
@@ -196,7 +173,7 @@ fn neighbours_on_the_link_are_asked_for() {
 
 #[test]
 fn out_of_scope_gets_nothing_and_rates_are_kept() {
-    if !inside("out_of_scope_gets_nothing_and_rates_are_kept") {
+    if !inside("out_of_scope_gets_nothing_and_rates_are_kept").unwrap() {
         return;
     }
     let target = Target::new();
@@ -224,7 +201,7 @@ fn out_of_scope_gets_nothing_and_rates_are_kept() {
 
 #[test]
 fn a_halt_ends_it_and_no_route_is_said() {
-    if !inside("a_halt_ends_it_and_no_route_is_said") {
+    if !inside("a_halt_ends_it_and_no_route_is_said").unwrap() {
         return;
     }
     let target = Target::new();
@@ -241,7 +218,7 @@ fn a_halt_ends_it_and_no_route_is_said() {
     run_for(Duration::from_millis(200));
     assert!(target.received() <= halted_at + 2, "something was sent after the halt");
 
-    run("ip route del default");
+    run("ip route del default").unwrap();
     let slices = swept(&lease(&["10.10.9.0/24"], &[tcp(LISTENS, LISTENS)]), &open_gate(FAST), QUICK);
     assert_eq!(counts(&slices), [0, 0, 0, 256]);
     assert!(slices[0].skipped_by.contains(&(SkipReason::NoRoute, 256)), "{:?}", slices[0].skipped_by);

@@ -166,38 +166,43 @@ impl Flight {
             Err(Refusal::Halted) => return Ok(self.decide(task, &unit, Fate::Skipped(SkipReason::Halted))),
             Err(Refusal::Scope(_)) => return Ok(self.decide(task, &unit, Fate::Skipped(SkipReason::Scope))),
         }
-        let direction = self.ways.to(unit.address, now_ns)?;
-        match direction {
+        match self.ways.to(unit.address, now_ns)? {
             Direction::None(reason) => return Ok(self.decide(task, &unit, Fate::Skipped(reason))),
             Direction::Nobody => return Ok(self.decide(task, &unit, Fate::Silent)),
-            Direction::At(at_ns) => {
-                self.aside.push(Reverse((at_ns, task)));
-                return Ok(Step::Taken);
+            Direction::At(at_ns) => self.aside.push(Reverse((at_ns, task))),
+            Direction::By(way) => {
+                let port = self.ways.way(way).map_or(self.batch_port, |way| way.port);
+                if let Some(step) = self.may_leave(task, &unit, port, now_ns) {
+                    return Ok(step);
+                }
+                self.write(task, &unit, way);
             }
-            Direction::By(_) | Direction::Ask(_) | Direction::Own => {}
-        }
-        let port = match direction {
-            Direction::By(way) => self.ways.way(way).map_or(self.batch_port, |way| way.port),
-            Direction::Ask(hop) => hop.port(),
-            Direction::Own | Direction::At(_) | Direction::Nobody | Direction::None(_) => self.batch_port,
-        };
-        if !self.batch.is_empty() && port != self.batch_port {
-            return Ok(Step::Full);
-        }
-        if let Some(step) = self.ask_rates(task, &unit, now_ns) {
-            return Ok(step);
-        }
-        self.batch_port = port;
-        match direction {
-            Direction::By(way) => self.write(task, &unit, way),
-            Direction::Ask(hop) => self.ask(task, hop, now_ns),
+            Direction::Ask(hop) => {
+                if let Some(step) = self.may_leave(task, &unit, hop.port(), now_ns) {
+                    return Ok(step);
+                }
+                self.ask(task, hop, now_ns);
+            }
             Direction::Own => {
-                let fate = own(&unit);
-                self.decide(task, &unit, fate);
+                if let Some(step) = self.may_leave(task, &unit, self.batch_port, now_ns) {
+                    return Ok(step);
+                }
+                self.decide(task, &unit, own(&unit));
             }
-            Direction::At(_) | Direction::Nobody | Direction::None(_) => {}
         }
         Ok(Step::Taken)
+    }
+
+    /// Whether a packet may join the batch, which then leaves by a port; otherwise what comes instead.
+    fn may_leave(&mut self, task: Task, unit: &Unit, port: usize, now_ns: u64) -> Option<Step> {
+        if !self.batch.is_empty() && port != self.batch_port {
+            return Some(Step::Full);
+        }
+        let instead = self.ask_rates(task, unit, now_ns);
+        if instead.is_none() {
+            self.batch_port = port;
+        }
+        instead
     }
 
     /// Whether the rates let a packet go; otherwise what comes instead.

@@ -146,8 +146,8 @@ impl Ways {
                 let index = self.ports.get(port).map_or(0, |port| port.interface.index);
                 match self.router.neighbour(index, hop.address)? {
                     // A group is no single machine.
-                    Some(mac) if Mac(mac.0).is_group() => Direction::Nobody,
-                    Some(mac) => Direction::By(self.met(hop, Mac(mac.0))?),
+                    Some(mac) if Mac(mac).is_group() => Direction::Nobody,
+                    Some(mac) => Direction::By(self.met(hop, Mac(mac))?),
                     None => Direction::Ask(hop),
                 }
             }
@@ -156,8 +156,7 @@ impl Ways {
 
     /// Puts the question for a next hop into a batch of its port. Whoever asks counts it as a packet to that address.
     pub(super) fn ask(&mut self, hop: Hop, batch: &mut Batch, now_ns: u64) -> bool {
-        let Some(mac) = self.ports.get(hop.port).and_then(|port| port.interface.mac) else { return false };
-        let mac = Mac(mac.0);
+        let Some(mac) = self.ports.get(hop.port).and_then(|port| port.interface.mac).map(Mac) else { return false };
         let written = batch.write(|frame| match (hop.source, hop.address) {
             (IpAddr::V4(source), IpAddr::V4(target)) => arp::request(frame, mac, source, target).ok(),
             (IpAddr::V6(source), IpAddr::V6(target)) => ndp::solicitation(frame, mac, source, target).ok(),
@@ -188,8 +187,8 @@ impl Ways {
 
     fn met(&mut self, hop: Hop, mac: Mac) -> Result<usize, WireError> {
         let unread = || WireError::Answer { about: "an interface" };
-        let ours = self.ports.get(hop.port).and_then(|port| port.interface.mac).ok_or_else(unread)?;
-        let link = Link { source: Mac(ours.0), next_hop: mac };
+        let ours = self.ports.get(hop.port).and_then(|port| port.interface.mac).map(Mac).ok_or_else(unread)?;
+        let link = Link { source: ours, next_hop: mac };
         let path = Path { link: Some(link), source: hop.source, hop_limit: HOP_LIMIT };
         let template = SynTemplate::new(&path, SynOptions::Mss).map_err(|_| unread())?;
         let cookies = match self.cookies.iter().find(|(source, _)| *source == hop.source) {
