@@ -72,7 +72,10 @@ impl SiteState {
         changes
     }
 
-    fn judge(&mut self, slot: u32, bits: u8, changes: &mut Changes) {
+    fn judge(&mut self, slot: u32, mut bits: u8, changes: &mut Changes) {
+        if !self.unplaced.is_empty() && self.claim_dispositions(slot) {
+            bits |= dirty::IDENTITY | dirty::LIFE;
+        }
         let Some(estate) = &self.estate else { return };
         let alive_by = estate.site.alive_by;
         let id = self.hosts[slot].id.unwrap_or_else(|| host_id(estate, self.hosts[slot].address));
@@ -117,10 +120,7 @@ impl SiteState {
             let service = &host.services[index];
             let subject = Service::subject(service.key);
             let mut facts = *facts;
-            facts.retired = facts.retired
-                || (host.disposed
-                    && service.standing.outcome.is_some()
-                    && self.service_retired(slot, id, subject, service.open));
+            facts.retired = facts.retired || (host.disposed && self.service_retired(slot, id, subject, service.open));
             let judgement = self.case(slot, &facts).and_then(|case| case.approved_service(&case.host.services[index]));
             if let Some(judgement) = judgement {
                 self.commit(slot, id, Place::Service(index), subject, judgement, life, &facts, changes);
@@ -353,7 +353,7 @@ pub(crate) fn rule_name(subject: Subject) -> Text {
     })
 }
 
-fn host_id(estate: &Estate, address: IpAddr) -> HostId {
+pub(crate) fn host_id(estate: &Estate, address: IpAddr) -> HostId {
     let derivation = estate.host_ids.clone();
     HostId::from(match address {
         IpAddr::V4(v4) => derivation.bytes(&v4.octets()),

@@ -42,6 +42,10 @@ impl Hosts {
         slot
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Host)> {
+        (0u32..).zip(&self.hosts)
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Host)> {
         (0u32..).zip(&mut self.hosts)
     }

@@ -2,12 +2,12 @@
 
 use muster_ids::{FindingId, HostId};
 
-use crate::evaluate::Facts;
+use crate::evaluate::{Facts, OF_HOSTS, host_id};
 use crate::finding::{Disposition, Finding, FindingState};
-use crate::host::Sighting;
+use crate::host::{Host, Service, Sighting};
 use crate::input::DispositionSet;
 use crate::outcome::{Outcome, Subject};
-use crate::state::SiteState;
+use crate::state::{Estate, SiteState};
 use crate::sweeps::Silence;
 use crate::text::Text;
 use crate::time::{FOREVER, NEVER, Us, instant, optional};
@@ -111,11 +111,6 @@ impl SiteState {
         let state = if resolves(outcome) { FindingState::Resolved } else { state(set, proofs, now) };
         if let Some(set) = set {
             let until = set.until.map(|until| until.as_microsecond());
-            if !self.hosts[slot].disposed {
-                // It came before its finding: what it says about the host is judged now.
-                self.hosts[slot].disposed = true;
-                self.mark(slot, crate::host::dirty::IDENTITY);
-            }
             if state == FindingState::Suppressed
                 && let Some(until) = until
             {
@@ -166,7 +161,7 @@ impl SiteState {
                 Proofs { seen_at: missed.unwrap_or_else(|| self.now()), alive_at: facts.asset_alive.at }
             }
             Subject::ApprovedService { transport, port } => {
-                let key = crate::host::Service::key(transport, port);
+                let key = Service::key(transport, port);
                 let at = self.hosts[slot].service(key).map_or(NEVER, |service| service.open.at);
                 Proofs { seen_at: at, alive_at: at }
             }
@@ -190,6 +185,26 @@ impl SiteState {
             .is_some_and(|said_at| self.silent_since(slot, Silence::Port(transport, port), said_at, open))
     }
 
+    /// Which host has the finding, also where none was opened yet: of two states that took the same inputs in another
+    /// order, one may never have had a reason to open it.
+    pub(crate) fn host_of(&self, finding: FindingId) -> Option<u32> {
+        if let Some(record) = self.findings.get(&finding) {
+            return Some(record.slot);
+        }
+        let estate = self.estate.as_ref()?;
+        self.hosts.iter().find_map(|(slot, host)| has(estate, host, finding).then_some(slot))
+    }
+
+    /// Dispositions that came before anything of their host was known: does one belong to this host?
+    pub(crate) fn claim_dispositions(&mut self, slot: u32) -> bool {
+        let (Some(estate), host) = (&self.estate, &self.hosts[slot]) else { return false };
+        let before = self.unplaced.len();
+        self.unplaced.retain(|finding| !has(estate, host, *finding));
+        let found = self.unplaced.len() < before;
+        self.hosts[slot].disposed |= found;
+        found
+    }
+
     fn decommissioned_at(&self, host: HostId, subject: Subject) -> Option<Us> {
         let set = self.dispositions.get(&FindingId::of(host, &subject.to_string()))?;
         (set.disposition == Disposition::Decommissioned).then(|| set.at.as_microsecond())
@@ -201,6 +216,13 @@ impl SiteState {
         let address = self.hosts[slot].address;
         seen.at <= said_at && self.sweeps.missed(address, what, said_at, seen.sweep, asked).count >= asked
     }
+}
+
+/// Is it a finding about one of the host's subjects?
+fn has(estate: &Estate, host: &Host, finding: FindingId) -> bool {
+    let id = host.id.unwrap_or_else(|| host_id(estate, host.address));
+    let services = host.services.iter().map(|service| Service::subject(service.key));
+    OF_HOSTS.into_iter().chain(services).any(|subject| FindingId::of(id, &subject.to_string()) == finding)
 }
 
 /// Open or suppressed?

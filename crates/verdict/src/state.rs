@@ -1,7 +1,7 @@
 //! The state of one site, and what each input does to it.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -55,6 +55,8 @@ pub struct SiteState {
     pub(crate) stamps: Stamps,
     pub(crate) findings: HashMap<FindingId, Record, RandomState>,
     pub(crate) dispositions: HashMap<FindingId, DispositionSet, RandomState>,
+    /// Those of them whose host is not known yet.
+    pub(crate) unplaced: HashSet<FindingId, RandomState>,
     /// (host, service) → refusals that wait for their sweep to end.
     pub(crate) pending: HashMap<(u32, u32), SmallVec<[Sighting; 2]>, RandomState>,
     /// Hosts to judge, in the order they were touched.
@@ -359,9 +361,11 @@ impl SiteState {
             return;
         }
         self.dispositions.insert(finding, set);
-        if let Some(slot) = self.findings.get(&finding).map(|record| record.slot) {
+        if let Some(slot) = self.host_of(finding) {
             self.hosts[slot].disposed = true;
             self.mark(slot, dirty::IDENTITY | dirty::LIFE);
+        } else {
+            self.unplaced.insert(finding);
         }
     }
 
