@@ -4,35 +4,35 @@ use std::marker::PhantomData;
 
 use bytes::Bytes;
 
+use crate::encode::{self, Column};
 use crate::rows::TableRow;
+use crate::schema::declared_type;
 
 /// Rows of one table on their way into a block.
 #[derive(Debug)]
 pub struct BlockBuilder<T> {
     rows: usize,
-    bytes: Vec<u8>,
+    size_bytes: usize,
+    columns: Vec<Column>,
     table: PhantomData<T>,
 }
 
 impl<T: TableRow> Default for BlockBuilder<T> {
     fn default() -> Self {
-        Self::with_capacity(0)
+        let columns = T::COLUMNS.iter().map(|column| Column::of(declared_type(T::TABLE, column))).collect();
+        Self { rows: 0, size_bytes: 0, columns, table: PhantomData }
     }
 }
 
 impl<T: TableRow> BlockBuilder<T> {
-    /// Room for so many encoded bytes.
-    #[must_use]
-    pub fn with_capacity(capacity_bytes: usize) -> Self {
-        Self { rows: 0, bytes: Vec::with_capacity(capacity_bytes), table: PhantomData }
-    }
-
-    /// Appends a row. A block is one insert and so must stay inside one month of `broker_at`; the server refuses it
-    /// otherwise.
+    /// Appends a row, and returns by how many bytes the block grew. A block is one insert and so must stay inside one
+    /// month of `broker_at`; the server refuses it otherwise.
     #[inline]
-    pub fn push<R: TableRow<Static = T>>(&mut self, row: &R) {
-        row.encode(&mut self.bytes);
+    pub fn push<R: TableRow<Static = T>>(&mut self, row: &R) -> usize {
+        let grown = row.encode(&mut self.columns);
         self.rows += 1;
+        self.size_bytes += grown;
+        grown
     }
 
     /// Rows so far.
@@ -41,16 +41,19 @@ impl<T: TableRow> BlockBuilder<T> {
         self.rows
     }
 
-    /// Encoded size so far, in bytes.
+    /// Encoded size so far, in bytes; without the names of the columns.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.bytes.len()
+        self.size_bytes
     }
 
     /// Closes the block.
     #[must_use]
     pub fn finish(self) -> EncodedBlock {
-        EncodedBlock { table: T::TABLE, columns: T::COLUMNS, rows: self.rows, bytes: Bytes::from(self.bytes) }
+        let columns = T::COLUMNS.iter().zip(self.columns);
+        let columns = columns.map(|(name, column)| (*name, declared_type(T::TABLE, name), column));
+        let chunks = encode::block(self.rows, columns);
+        EncodedBlock { table: T::TABLE, columns: T::COLUMNS, rows: self.rows, chunks }
     }
 }
 
@@ -60,18 +63,18 @@ pub struct EncodedBlock {
     table: &'static str,
     columns: &'static [&'static str],
     rows: usize,
-    bytes: Bytes,
+    chunks: Vec<Bytes>,
 }
 
 impl EncodedBlock {
     /// Encodes rows that stand in memory.
     #[must_use]
     pub fn of<R: TableRow>(rows: &[R]) -> Self {
-        let mut bytes = Vec::new();
+        let mut block = BlockBuilder::<R::Static>::default();
         for row in rows {
-            row.encode(&mut bytes);
+            block.push(row);
         }
-        Self { table: R::TABLE, columns: R::COLUMNS, rows: rows.len(), bytes: Bytes::from(bytes) }
+        block.finish()
     }
 
     /// The table it goes to.
@@ -86,16 +89,16 @@ impl EncodedBlock {
         self.rows
     }
 
-    /// The rows in RowBinary.
+    /// The block in the Native format, in pieces.
     #[must_use]
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+    pub fn chunks(&self) -> &[Bytes] {
+        &self.chunks
     }
 
     /// The statement that its bytes follow.
     #[must_use]
     pub fn statement(&self) -> String {
         let columns = self.columns.iter().map(|column| format!("`{column}`")).collect::<Vec<_>>().join(",");
-        format!("INSERT INTO `{}` ({columns}) FORMAT RowBinary", self.table)
+        format!("INSERT INTO `{}` ({columns}) FORMAT Native", self.table)
     }
 }

@@ -89,11 +89,11 @@ impl Store {
             }
             None => insert.with_setting("deduplicate_insert", "disable").with_setting("insert_deduplicate", "0"),
         };
-        let bytes = block.bytes().clone();
         let sent = timeout(self.options.insert_timeout(), async move {
-            let mut rest = bytes;
-            while !rest.is_empty() {
-                insert.send(rest.split_to(rest.len().min(CHUNK_BYTES))).await?;
+            for mut rest in block.chunks().iter().cloned() {
+                while !rest.is_empty() {
+                    insert.send(rest.split_to(rest.len().min(CHUNK_BYTES))).await?;
+                }
             }
             insert.end().await
         });

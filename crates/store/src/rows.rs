@@ -17,6 +17,8 @@ pub use observed::{CertificateRow, ObservationRow, OrderOutcomeRow, SliceRow};
 pub use planned::{DrawRow, DrawnItemRow, OrderIssuedRow, SweepFinishedRow, SweepStartedRow};
 pub use proven::{EvidenceItem, FindingRow, HostChangeRow, HostRow, VerdictChangeRow, VerdictRow};
 
+use crate::encode::Column;
+
 /// The bytes of an id.
 pub type Id = [u8; 16];
 
@@ -32,8 +34,8 @@ pub trait TableRow {
     /// Its columns in the order of [`TableRow::encode`].
     const COLUMNS: &'static [&'static str];
 
-    /// Appends the row in RowBinary.
-    fn encode(&self, out: &mut Vec<u8>);
+    /// Appends each of its values to the column of its place; returns by how many bytes, about, they grew.
+    fn encode(&self, columns: &mut [Column]) -> usize;
 }
 
 /// The version of a current-state row: the later message wins, and in one message the later entry.
@@ -66,8 +68,9 @@ macro_rules! row {
             const COLUMNS: &'static [&'static str] = &[$(stringify!($field)),+];
 
             #[inline]
-            fn encode(&self, out: &mut Vec<u8>) {
-                $($crate::encode::Put::put(&self.$field, out);)+
+            fn encode(&self, columns: &mut [$crate::encode::Column]) -> usize {
+                let [$($field),+] = columns else { return 0 };
+                0 $(+ $crate::encode::Put::put(&self.$field, $field))+
             }
         }
     };

@@ -3,6 +3,9 @@
 //! A migration is a file of idempotent statements, embedded in the program; what was applied is recorded with its
 //! SHA-256. An applied migration is never edited: a change is a new file.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use clickhouse::Row;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -64,6 +67,22 @@ const ADDRESS_TEXT: &str =
 /// The tables' tuples have no names, the views' have.
 const EVIDENCE: &str =
     "CAST(evidence, 'Array(Tuple(path String, value String, source String, at DateTime64(3, \\'UTC\\')))')";
+
+/// The type of a column as the migration of its table declares it; empty for a column that none declares.
+pub(crate) fn declared_type(table: &str, column: &str) -> &'static str {
+    static TYPES: LazyLock<HashMap<(&str, &str), &str>> = LazyLock::new(|| {
+        let (mut table, mut types) = ("", HashMap::new());
+        for line in MIGRATIONS.iter().flat_map(|migration| migration.template.lines()) {
+            if let Some(rest) = line.strip_prefix("CREATE TABLE IF NOT EXISTS ") {
+                table = rest.split(' ').next().unwrap_or_default();
+            } else if let Some((name, kind)) = line.strip_prefix("    ").and_then(|line| line.split_once(' ')) {
+                types.insert((table, name), kind.trim_end_matches(','));
+            }
+        }
+        types
+    });
+    TYPES.get(&(table, column)).copied().unwrap_or_default()
+}
 
 impl TableEngine {
     /// The statements of a migration for this kind of tables.

@@ -45,7 +45,7 @@ impl Blocks {
         self.last = self.open.iter().position(|open| open.table == T::TABLE).unwrap_or_else(|| {
             self.open.push(Open {
                 table: T::TABLE,
-                builder: Box::new(BlockBuilder::<T>::with_capacity(64 * 1024)),
+                builder: Box::new(BlockBuilder::<T>::default()),
                 finish: |builder| builder.downcast::<BlockBuilder<T>>().ok().map(|builder| builder.finish()),
             });
             self.open.len() - 1
@@ -58,9 +58,7 @@ impl Sink for Blocks {
     fn row<R: TableRow>(&mut self, row: &R) {
         let index = self.index_of::<R::Static>();
         if let Some(builder) = self.open[index].builder.downcast_mut::<BlockBuilder<R::Static>>() {
-            let before = builder.size_bytes();
-            builder.push(row);
-            self.bytes += builder.size_bytes() - before;
+            self.bytes += builder.push(row);
             self.rows += 1;
         }
     }

@@ -84,7 +84,7 @@ async fn a_large_insert_is_one_part() {
     let store = store().await;
     // Above ClickHouse's block (65,409), insert block (1,048,449 rows) and its 256 MiB.
     let rows = 1_300_000;
-    let mut block = BlockBuilder::with_capacity(400 << 20);
+    let mut block = BlockBuilder::default();
     for n in 0..rows {
         block.push(&samples::observation(n));
     }

@@ -41,7 +41,11 @@ async fn measure_inserts() {
         (0..ROWS).map(|n| ObservationRow { banner: text.as_bytes(), ..samples::observation(n) }).collect();
     let started = Instant::now();
     let block = EncodedBlock::of(&rows);
-    println!("row {} B; encode {:.0} rows/s", block.bytes().len() / rows.len(), rate(ROWS, started.elapsed()));
+    println!(
+        "row {} B; encode {:.0} rows/s",
+        block.chunks().iter().map(bytes::Bytes::len).sum::<usize>() / rows.len(),
+        rate(ROWS, started.elapsed())
+    );
     let mut rates: [Vec<f64>; 4] = Default::default();
     for round in 0..BATCHES {
         for (k, rates) in rates.iter_mut().enumerate() {

@@ -1,7 +1,7 @@
 //! Migrations.
 
 use super::{number, options, store};
-use crate::schema::{MIGRATIONS, SCHEMA_VERSION};
+use crate::schema::{MIGRATIONS, SCHEMA_VERSION, declared_type};
 use crate::{Store, StoreError, TableEngine};
 
 #[tokio::test]
@@ -44,6 +44,25 @@ async fn the_schema_is_the_golden_one() {
     let tables = store.client.query_raw(sql).fetch_all::<Table>().await.unwrap();
     let text = tables.iter().map(|table| format!("{}\n", table.text)).collect::<Vec<_>>().join("\n");
     insta::assert_snapshot!("schema", text);
+}
+
+#[tokio::test]
+async fn columns_are_declared_as_they_stand() {
+    #[derive(clickhouse::Row, serde::Deserialize)]
+    struct Stands {
+        table: String,
+        name: String,
+        kind: String,
+    }
+    let store = store().await;
+    let sql = "SELECT table, name, type AS kind FROM system.columns WHERE database = currentDatabase() \
+               AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%Tree') \
+               AND table != 'schema_migrations'";
+    let columns = store.client.query_raw(sql).fetch_all::<Stands>().await.unwrap();
+    assert!(columns.len() > 300, "{}", columns.len());
+    for column in columns {
+        assert_eq!(declared_type(&column.table, &column.name), column.kind, "{}.{}", column.table, column.name);
+    }
 }
 
 #[tokio::test]
