@@ -12,6 +12,7 @@ mod rig;
 mod rng;
 mod serve;
 mod small_estate;
+mod up;
 mod wait;
 
 pub use books::{Books, TableCount};
@@ -25,4 +26,5 @@ pub use rig::{Rig, RigOptions};
 pub use rng::{Rng, seed};
 pub use serve::{Ended, run_to_end};
 pub use small_estate::{SITE, SmallEstate, TRUTH, Truth};
+pub use up::{ENGINES, Operator, Up};
 pub use wait::until;

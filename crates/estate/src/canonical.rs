@@ -82,6 +82,12 @@ fn scope(to: &mut Encoder, scope: &ScanScope) {
     to.list(&scope.never_payload, |to, ports| to.ports(*ports));
     to.bytes(&scope.signature);
     to.bytes(&scope.signer);
+    // Later than the signatures in the world: a site that does not say it is encoded as ever. Its name tells it apart
+    // from the word that follows a scope.
+    if scope.rate_build_pps != 0 {
+        to.text("rate_build_pps");
+        to.number(scope.rate_build_pps.into());
+    }
 }
 
 /// Writes the encoding; the assets of an inventory use it too.

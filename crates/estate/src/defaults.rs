@@ -61,6 +61,7 @@ pub fn scope() -> ScanScope {
         exclude: Vec::new(),
         rate_site_pps: RATE_SITE_PPS,
         rate_host_pps: RATE_HOST_PPS,
+        rate_build_pps: 0,
         never_payload: NEVER_PAYLOAD.to_vec(),
         signature: Vec::new(),
         signer: Vec::new(),

@@ -254,6 +254,7 @@ impl Changes {
         }
         self.value("scope", "rate_site_pps", before.rate_site_pps, after.rate_site_pps);
         self.value("scope", "rate_host_pps", before.rate_host_pps, after.rate_host_pps);
+        self.value("scope", "rate_build_pps", before.rate_build_pps, after.rate_build_pps);
         let ports = |ports| format!("[{}]", format_ports(ports));
         self.value("scope", "never_payload", ports(&before.never_payload), ports(&after.never_payload));
         let key = |bytes: &[u8]| if bytes.is_empty() { "none".to_owned() } else { hex::encode(bytes) };

@@ -151,6 +151,8 @@ pub struct ScanScope {
     pub rate_site_pps: u32,
     /// Packets a second for one host.
     pub rate_host_pps: u32,
+    /// Packets a second for one host of a build zone, whose servers serve nobody yet; 0: as for every host.
+    pub rate_build_pps: u32,
     /// Ports that are never sent a payload.
     pub never_payload: Vec<PortRange>,
     /// Ed25519 signature of the canonical encoding; empty: loopback only.

@@ -7,6 +7,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 /// Entries of the table of hosts: 512 KiB. A lease of 256 hosts has a collision with probability 256²/2/65,536 = 39 %,
 /// and then two of its hosts share one rate: at 40 packets a second that is seldom the slowest part of a lease.
 const HOST_SLOTS: usize = 65_536;
@@ -50,6 +52,8 @@ pub struct RateLimiter {
     host_cost_ns: Option<u64>,
     site_full_ns: u64,
     host_full_ns: Vec<u64>,
+    /// Blocks whose hosts have a rate of their own (`None`: that of every host), the longest prefix first.
+    apart: Vec<(IpNet, Option<u64>)>,
     salt: u64,
 }
 
@@ -62,6 +66,7 @@ impl RateLimiter {
             host_cost_ns: cost_ns(rates.host_pps),
             site_full_ns: 0,
             host_full_ns: vec![0; HOST_SLOTS],
+            apart: Vec::new(),
             salt,
         }
     }
@@ -72,9 +77,20 @@ impl RateLimiter {
         self.host_cost_ns = cost_ns(rates.host_pps);
     }
 
+    /// Gives the hosts of some blocks a rate of their own; `None` is that of every host. The longest prefix decides.
+    pub fn set_apart(&mut self, mut blocks: Vec<(IpNet, Option<u32>)>) {
+        blocks.sort_by_key(|(block, _)| std::cmp::Reverse(block.prefix_len()));
+        self.apart = blocks.into_iter().map(|(block, rate_pps)| (block, rate_pps.and_then(cost_ns))).collect();
+    }
+
+    fn host_cost_ns(&self, host: IpAddr) -> Option<u64> {
+        let apart = self.apart.iter().find(|(block, _)| block.contains(&host));
+        apart.and_then(|(_, cost_ns)| *cost_ns).or(self.host_cost_ns)
+    }
+
     /// Asks for one packet to a host.
     pub fn ask(&mut self, now_ns: u64, host: IpAddr) -> Grant {
-        let (Some(site_cost_ns), Some(host_cost_ns)) = (self.site_cost_ns, self.host_cost_ns) else {
+        let (Some(site_cost_ns), Some(host_cost_ns)) = (self.site_cost_ns, self.host_cost_ns(host)) else {
             return Grant::Never;
         };
         // A packet may go while the bucket is not more than its burst ahead of the present.
@@ -99,7 +115,7 @@ impl RateLimiter {
             self.site_full_ns = self.site_full_ns.max(now_ns) + cost_ns;
         }
         let slot = self.slot(host);
-        if let (Some(cost_ns), Some(host_full_ns)) = (self.host_cost_ns, self.host_full_ns.get_mut(slot)) {
+        if let (Some(cost_ns), Some(host_full_ns)) = (self.host_cost_ns(host), self.host_full_ns.get_mut(slot)) {
             *host_full_ns = (*host_full_ns).max(now_ns) + cost_ns;
         }
     }
@@ -159,6 +175,25 @@ mod tests {
             }
         }
         sent
+    }
+
+    #[test]
+    fn hosts_of_some_blocks_have_a_rate_of_their_own() {
+        let mut limiter = RateLimiter::new(Rates { site_pps: 100_000, host_pps: 40 }, 7);
+        // The fourth host is in a block of its own inside the fast one.
+        limiter.set_apart(vec![("10.0.0.0/29".parse().unwrap(), Some(1_000)), ("10.0.0.3/32".parse().unwrap(), None)]);
+        let sent = drive(&mut limiter, 10, SECOND_NS);
+        let of = |host| sent.iter().filter(|(_, to)| *to == host).count();
+        for (host, most) in [(0, 1_000), (7, 1_000), (3, 40), (8, 40)] {
+            assert!((most * 9 / 10..=most + 1).contains(&of(host)), "{host}: {}", of(host));
+        }
+        // Taken back, all are as slow as ever.
+        limiter.set_apart(Vec::new());
+        assert_eq!(limiter.ask(10 * SECOND_NS, IpAddr::from([10, 0, 0, 1])), Grant::Now);
+        assert_eq!(
+            limiter.ask(10 * SECOND_NS, IpAddr::from([10, 0, 0, 1])),
+            Grant::HostAt(10 * SECOND_NS + SECOND_NS / 40)
+        );
     }
 
     #[test]

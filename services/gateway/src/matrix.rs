@@ -59,6 +59,8 @@ pub const MATRIX: &[Rule] = &[
     call("/muster.v1.FindingService/ListFindings", READ),
     call("/muster.v1.FindingService/SetDisposition", RUN),
     Rule { path: "/muster.v1.FindingService/WatchFindings", roles: READ, class: Class::Watch },
+    call("/muster.v1.GateService/RequestGate", RUN),
+    call("/muster.v1.GateService/GetGate", READ),
     call("/muster.v1.BulletinService/ListBulletins", READ),
     call("/muster.v1.LedgerService/Verify", BOOKS),
 ];

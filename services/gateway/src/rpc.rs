@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod bulletin;
 pub(crate) mod estate;
 pub(crate) mod finding;
+pub(crate) mod gate;
 pub(crate) mod host;
 pub(crate) mod inventory;
 pub(crate) mod ledger;

@@ -13,9 +13,9 @@ use muster_proto::FILE_DESCRIPTOR_SET;
 use muster_proto::v1::{
     audit_service_server::AuditServiceServer, bulletin_service_server::BulletinServiceServer,
     estate_service_server::EstateServiceServer, finding_service_server::FindingServiceServer,
-    host_service_server::HostServiceServer, inventory_service_server::InventoryServiceServer,
-    ledger_service_server::LedgerServiceServer, sweep_service_server::SweepServiceServer,
-    verdict_service_server::VerdictServiceServer,
+    gate_service_server::GateServiceServer, host_service_server::HostServiceServer,
+    inventory_service_server::InventoryServiceServer, ledger_service_server::LedgerServiceServer,
+    sweep_service_server::SweepServiceServer, verdict_service_server::VerdictServiceServer,
 };
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -206,6 +206,7 @@ async fn serve(
         .add_service(HostServiceServer::new(rpc::host::HostRpc(Arc::clone(&core))))
         .add_service(VerdictServiceServer::new(rpc::verdict::VerdictRpc(Arc::clone(&core))))
         .add_service(FindingServiceServer::new(rpc::finding::FindingRpc(Arc::clone(&core))))
+        .add_service(GateServiceServer::new(rpc::gate::GateRpc(Arc::clone(&core))))
         .add_service(BulletinServiceServer::new(rpc::bulletin::BulletinRpc(Arc::clone(&core))))
         .add_service(LedgerServiceServer::new(rpc::ledger::LedgerRpc(core)));
     match reflection {
@@ -219,7 +220,7 @@ async fn serve(
 }
 
 /// Services whose health is told, by name; the empty name is the whole process.
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 10] = [
     "muster.v1.EstateService",
     "muster.v1.InventoryService",
     "muster.v1.SweepService",
@@ -227,6 +228,7 @@ const SERVICES: [&str; 9] = [
     "muster.v1.HostService",
     "muster.v1.VerdictService",
     "muster.v1.FindingService",
+    "muster.v1.GateService",
     "muster.v1.BulletinService",
     "muster.v1.LedgerService",
 ];

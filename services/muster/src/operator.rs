@@ -15,6 +15,7 @@ mod connect;
 mod datum;
 mod failure;
 mod finding;
+mod gate;
 mod halt;
 mod host;
 mod inventory;
@@ -62,6 +63,9 @@ pub enum OperatorCommand {
     /// Looks at addresses and ports
     #[command(subcommand, after_help = sweep::EXAMPLES)]
     Sweep(sweep::SweepCommand),
+    /// Checks a server out of the build against the manifest of its role
+    #[command(after_help = gate::EXAMPLES)]
+    Gate(gate::GateArgs),
     /// Looks at hosts drawn by lot
     #[command(subcommand, after_help = audit::EXAMPLES)]
     Audit(audit::AuditCommand),
@@ -108,11 +112,16 @@ pub async fn run(command: OperatorCommand, connect: ConnectArgs, mut output: Out
 }
 
 async fn run_with(command: OperatorCommand, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
+    // Before anything is done that could not be shown.
+    if output.format() == Format::Sarif && !matches!(command, OperatorCommand::Gate(_)) {
+        return Err(output::no_sarif("this"));
+    }
     let done = match command {
         OperatorCommand::Finding(command) => Box::pin(finding::run(command, client, output)).await,
         OperatorCommand::Host(command) => Box::pin(host::run(command, client, output)).await,
         OperatorCommand::Verdict(command) => Box::pin(verdict::run(command, client, output)).await,
         OperatorCommand::Sweep(command) => Box::pin(sweep::run(command, client, output)).await,
+        OperatorCommand::Gate(args) => Box::pin(gate::run(args, client, output)).await,
         OperatorCommand::Audit(command) => Box::pin(audit::run(command, client, output)).await,
         OperatorCommand::Site(command) => Box::pin(site::run(command, client, output)).await,
         OperatorCommand::Apply(args) => Box::pin(apply::run(args, client, output)).await,

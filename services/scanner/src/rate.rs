@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use muster_sweep::{Grant, RateLimiter, Rates};
 
 /// A rate limiter with a clock.
@@ -25,6 +26,11 @@ impl Pace {
     /// Changes the rates from the next packet on.
     pub fn set_rates(&self, rates: Rates) {
         self.lock().set_rates(rates);
+    }
+
+    /// Gives the hosts of some blocks a rate of their own; see [`RateLimiter::set_apart`].
+    pub fn set_apart(&self, blocks: Vec<(IpNet, Option<u32>)>) {
+        self.lock().set_apart(blocks);
     }
 
     /// Nanoseconds since the start: the limiter's time.

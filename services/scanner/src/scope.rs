@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use muster_bus::convert::estate::site_from_proto;
 use muster_estate::lookup::{self, SiteIndex};
-use muster_estate::model::{self, ScanPolicy};
+use muster_estate::model::{self, ScanPolicy, ZoneClass};
 use muster_estate::scope::{Standing, TrustedKeys, verify_scope};
 use muster_proto::v1::EstateDocument;
 use muster_sweep::{Rates, Transport};
@@ -79,6 +80,20 @@ impl Scope {
                 Rates { site_pps: scope.rate_site_pps, host_pps: scope.rate_host_pps }
             }
         }
+    }
+}
+
+impl Scope {
+    /// Blocks of zones, and the rate of their hosts where it is not that of every host: build zones with a rate that the
+    /// scope grants them. Empty where none is granted, so that nothing is looked up for it.
+    pub(crate) fn hosts_apart(&self) -> Vec<(IpNet, Option<u32>)> {
+        let Self::Accepted(index) = self else { return Vec::new() };
+        let site = index.site();
+        if site.scope.rate_build_pps == 0 {
+            return Vec::new();
+        }
+        let rate = |zone: &model::Zone| (zone.class == ZoneClass::Build).then_some(site.scope.rate_build_pps);
+        site.zones.iter().flat_map(|zone| zone.blocks.iter().map(move |block| (*block, rate(zone)))).collect()
     }
 }
 

@@ -122,7 +122,7 @@ impl Site {
     }
 
     fn set_scope(&self, scope: Scope) {
-        let rates = scope.rates();
+        let (rates, apart) = (scope.rates(), scope.hosts_apart());
         match &scope {
             Scope::Refused { reason, .. } => tracing::error!(site = %self.name, reason, "nothing is sent to this site"),
             Scope::Unread | Scope::Accepted(_) => {
@@ -133,5 +133,6 @@ impl Site {
         // The lock before the rates: a new rate is of no use to an old scope.
         self.scope.send_replace(scope);
         self.gate.pace.set_rates(rates);
+        self.gate.pace.set_apart(apart);
     }
 }

@@ -226,7 +226,9 @@ impl Checker<'_> {
             ("rate_site_pps", site.scope.rate_site_pps, RATE_SITE_PPS_MAX),
             ("rate_host_pps", site.scope.rate_host_pps, host_max),
         ];
-        for (name, rate, rate_max) in rates {
+        let granted = site.scope.rate_build_pps != 0;
+        let build = granted.then_some(("rate_build_pps", site.scope.rate_build_pps, host_max));
+        for (name, rate, rate_max) in rates.into_iter().chain(build) {
             if rate == 0 || rate > rate_max {
                 let what = format!("{name} is {rate} and must be 1 to {rate_max} packets a second");
                 self.wrong(&format!("scope.{name}"), what);

@@ -162,7 +162,16 @@ pub(super) fn schedule(node: &Node, path: &str, places: &mut Places) -> Result<S
 }
 
 fn scope(node: &Node, places: &mut Places) -> Result<ScanScope, Problem> {
-    let known = ["include", "exclude", "rate_site_pps", "rate_host_pps", "never_payload", "signature", "signer"];
+    let known = [
+        "include",
+        "exclude",
+        "rate_site_pps",
+        "rate_host_pps",
+        "rate_build_pps",
+        "never_payload",
+        "signature",
+        "signer",
+    ];
     let fields = Fields::new(node, "a scope", &known)?;
     for name in known {
         if let Some(node) = fields.node(name) {
@@ -174,6 +183,7 @@ fn scope(node: &Node, places: &mut Places) -> Result<ScanScope, Problem> {
         exclude: blocks(&fields, "exclude", "scope", RANGES_MAX, places)?,
         rate_site_pps: fields.or("rate_site_pps", defaults::RATE_SITE_PPS, number)?,
         rate_host_pps: fields.or("rate_host_pps", defaults::RATE_HOST_PPS, number)?,
+        rate_build_pps: fields.or("rate_build_pps", 0, number)?,
         never_payload: fields.or("never_payload", defaults::NEVER_PAYLOAD.to_vec(), ports)?,
         signature: fields.or("signature", Vec::new(), |node| bytes(node, 64))?,
         signer: fields.or("signer", Vec::new(), |node| bytes(node, 32))?,

@@ -71,6 +71,8 @@ struct ScopeFile {
     exclude: Vec<String>,
     rate_site_pps: u32,
     rate_host_pps: u32,
+    #[serde(skip_serializing_if = "is_zero_u32")]
+    rate_build_pps: u32,
     never_payload: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     signature: String,
@@ -119,6 +121,7 @@ pub fn to_yaml(site: &Site) -> Result<String, serde_norway::Error> {
             exclude: blocks(&site.scope.exclude),
             rate_site_pps: site.scope.rate_site_pps,
             rate_host_pps: site.scope.rate_host_pps,
+            rate_build_pps: site.scope.rate_build_pps,
             never_payload: format_ports(&site.scope.never_payload),
             signature: hex::encode(&site.scope.signature),
             signer: hex::encode(&site.scope.signer),

@@ -53,6 +53,7 @@ fn mutate(site: &mut Site, which: usize) {
         11 => site.scope.signer.push(1),
         12 => site.absent_after_sweeps += 1,
         13 => site.removed = !site.removed,
+        15 => site.scope.rate_build_pps += 1,
         14 => site.seen_within += jiff::SignedDuration::from_nanos(1),
         _ => match site.zones.first_mut() {
             // Moves a letter from one field to the next: lengths have to tell the two apart.

@@ -103,12 +103,14 @@ fn schedules() -> impl Strategy<Value = Vec<Schedule>> {
 
 fn scope() -> impl Strategy<Value = ScanScope> {
     let blocks = || vec(block(), 0..5);
-    (blocks(), blocks(), 100..10_000_u32, 1..100_u32, vec(ports(), 0..4), any::<bool>()).prop_map(
-        |(include, exclude, rate_site_pps, rate_host_pps, never_payload, signed)| ScanScope {
+    let rates = (100..10_000_u32, 1..100_u32, prop_oneof![Just(0), 1..100_u32]);
+    (blocks(), blocks(), rates, vec(ports(), 0..4), any::<bool>()).prop_map(
+        |(include, exclude, (rate_site_pps, rate_host_pps, rate_build_pps), never_payload, signed)| ScanScope {
             include,
             exclude,
             rate_site_pps,
             rate_host_pps,
+            rate_build_pps,
             never_payload,
             signature: vec![7; if signed { 64 } else { 0 }],
             signer: vec![9; if signed { 32 } else { 0 }],

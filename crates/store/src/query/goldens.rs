@@ -56,6 +56,10 @@ pub(crate) fn every_question() -> Vec<(&'static str, String)> {
         ("find_hosts by address", proven::find_sql(&by_address, None).text().to_owned()),
         ("find_hosts by id", proven::find_sql(&HostKey::Id(id), Some(&[site()])).text().to_owned()),
         ("get_host services", proven::services_sql(&host).text().to_owned()),
+        (
+            "list_services_of_sweep",
+            proven::services_of_sweep_sql("dublin", std::net::Ipv6Addr::LOCALHOST, id).text().to_owned(),
+        ),
         ("get_host verdicts", proven::host_verdicts_sql(&host, 1).text().to_owned()),
         ("list_assets", text(told::assets_sql(&list(Some((site(), "a".to_owned())), None)))),
         ("list_sweeps", text(told::sweeps_sql(&list(Some((7, id)), None)))),

@@ -370,6 +370,24 @@ impl Store {
         self.rows("find a host", &find_sql(key, sites), ask).await
     }
 
+    /// The services that one sweep found on one address, by transport and port.
+    ///
+    /// # Errors
+    /// A deadline, a limit.
+    pub async fn list_services_of_sweep(
+        &self,
+        site: &str,
+        address: std::net::IpAddr,
+        sweep_id: Id,
+        ask: &Ask,
+    ) -> Result<Vec<ListedService>, StoreError> {
+        let address = match address {
+            std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            std::net::IpAddr::V6(v6) => v6,
+        };
+        self.rows("list a sweep's services", &services_of_sweep_sql(site, address, sweep_id), ask).await
+    }
+
     /// A host's services and verdicts.
     ///
     /// # Errors
@@ -382,6 +400,15 @@ impl Store {
         )?;
         Ok(HostDetail { host, services, verdicts })
     }
+}
+
+/// The services that one sweep found on one address.
+pub(crate) fn services_of_sweep_sql(site: &str, address: Ipv6Addr, sweep_id: Id) -> Sql {
+    let mut sql = Sql::new(SERVICES_SELECT);
+    sql.bind(Param::Text(site.to_owned())).push(" AND address = ").bind(Param::Address(address));
+    sql.push(" AND sweep_id = ").bind(Param::Id(sweep_id));
+    sql.push(" ORDER BY transport, port, stream_sequence DESC, unit DESC LIMIT 1 BY transport, port");
+    sql
 }
 
 pub(crate) fn verdicts_sql(list: &List<VerdictKey>) -> Result<Sql, StoreError> {
@@ -437,6 +464,9 @@ fn one(shape: &Shape, sites: Option<&[String]>, condition: impl FnOnce(&mut Sql)
     sql.push(" ORDER BY ").push(shape.order).push(" LIMIT 100");
     sql
 }
+
+const SERVICES_SELECT: &str = "SELECT transport, port, service, vendor, product, version, evidence, tls, banner, certificate_sha256, \
+     observed_at, sweep_id FROM observations WHERE site = ";
 
 pub(crate) fn services_sql(host: &ListedHost) -> Sql {
     let mut sql = Sql::new(

@@ -49,7 +49,7 @@ impl SweepService for SweepRpc {
 }
 
 impl SweepRpc {
-    async fn ask_for(&self, access: &Access, request: RequestSweepRequest) -> Answer<RequestSweepResponse> {
+    pub(super) async fn ask_for(&self, access: &Access, request: RequestSweepRequest) -> Answer<RequestSweepResponse> {
         let (token, site) = self.0.site(access, &request.site).await?;
         check_blocks(&site, &request.blocks)?;
         check_ports(&request.ports)?;

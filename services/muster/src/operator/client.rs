@@ -11,6 +11,7 @@ use muster_proto::v1::audit_service_client::AuditServiceClient;
 use muster_proto::v1::bulletin_service_client::BulletinServiceClient;
 use muster_proto::v1::estate_service_client::EstateServiceClient;
 use muster_proto::v1::finding_service_client::FindingServiceClient;
+use muster_proto::v1::gate_service_client::GateServiceClient;
 use muster_proto::v1::host_service_client::HostServiceClient;
 use muster_proto::v1::inventory_service_client::InventoryServiceClient;
 use muster_proto::v1::ledger_service_client::LedgerServiceClient;
@@ -74,7 +75,7 @@ macro_rules! services {
 impl Client {
     services!(
         findings: FindingServiceClient, hosts: HostServiceClient, verdicts: VerdictServiceClient,
-        sweeps: SweepServiceClient, audits: AuditServiceClient, estate: EstateServiceClient,
+        sweeps: SweepServiceClient, gates: GateServiceClient, audits: AuditServiceClient, estate: EstateServiceClient,
         inventory: InventoryServiceClient, bulletins: BulletinServiceClient, ledger: LedgerServiceClient
     );
 

@@ -129,7 +129,8 @@ async fn show(host: &HostName, at_least: u64, client: &Client, output: &mut Outp
             | super::Format::Wide
             | super::Format::Json
             | super::Format::Jsonl
-            | super::Format::Yaml => output.one(noun, &found).map(|()| Exit::Ok),
+            | super::Format::Yaml
+            | super::Format::Sarif => output.one(noun, &found).map(|()| Exit::Ok),
         };
     }
     output.one(&HOST, found.at("host"))?;

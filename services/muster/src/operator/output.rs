@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Args, ValueEnum};
-use muster_kit::Failure;
+use muster_kit::{Exit, Failure};
 use muster_lab::Listener;
 
 use super::columns::{LISTENER, Noun};
@@ -31,6 +31,8 @@ pub enum Format {
     Yaml,
     /// Comma-separated values, all columns
     Csv,
+    /// SARIF 2.1.0, for build pipelines; only of `muster gate`
+    Sarif,
 }
 
 /// How the output shall look.
@@ -121,7 +123,7 @@ impl Output {
     pub(super) const fn for_people(&self) -> bool {
         match self.format {
             Format::Table | Format::Wide => true,
-            Format::Json | Format::Jsonl | Format::Yaml | Format::Csv => false,
+            Format::Json | Format::Jsonl | Format::Yaml | Format::Csv | Format::Sarif => false,
         }
     }
 
@@ -165,6 +167,7 @@ impl Output {
                 let text = csv::rows(noun, items)?;
                 self.raw(&text)
             }
+            Format::Sarif => Err(no_sarif(noun.plural)),
         }
     }
 
@@ -182,6 +185,7 @@ impl Output {
                 let text = csv::rows(noun, std::slice::from_ref(item))?;
                 self.raw(&text)
             }
+            Format::Sarif => Err(no_sarif(noun.plural)),
         }
     }
 
@@ -213,6 +217,11 @@ impl Output {
         let text = serde_json::to_string(value)?;
         self.raw(&format!("{text}\n"))
     }
+}
+
+/// Refuses the form that build pipelines read.
+pub(super) fn no_sarif(what: &str) -> Failure {
+    Failure::message(Exit::Usage, format!("failed to write {what} as SARIF: only muster gate has it; use -o json"))
 }
 
 /// Whether a failure is only that nobody reads any more, as in `muster finding list | head`.

@@ -95,7 +95,7 @@ async fn show(site: String, client: &Client, output: &mut Output) -> Result<Exit
             let text = to_yaml(&site_from_proto(&document)?)?;
             output.raw(&text)?;
         }
-        Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Csv => {
+        Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Csv | Format::Sarif => {
             output.one(&SITE, &datum("EstateDocument", &document))?;
         }
     }

@@ -50,7 +50,7 @@ struct Follow<'a> {
 }
 
 pub(super) async fn run(args: &WatchArgs, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
-    if matches!(output.format(), Format::Json | Format::Yaml | Format::Csv) {
+    if matches!(output.format(), Format::Json | Format::Yaml | Format::Csv | Format::Sarif) {
         let text = "failed to watch findings: a watch has no end, so it is a line a change; use -o jsonl or -o table";
         return Err(Failure::message(Exit::Usage, text));
     }

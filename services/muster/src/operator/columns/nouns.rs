@@ -67,6 +67,16 @@ pub(in crate::operator) const HOST: Noun = Noun {
     ],
 };
 
+/// Vendor, product and version of what was found.
+fn product(item: &Datum) -> String {
+    ["vendor", "product", "version"]
+        .map(|part| item.at("fingerprint").at(part).cell())
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 pub(in crate::operator) const SERVICE: Noun = Noun {
     plural: "services",
     columns: &[
@@ -75,19 +85,44 @@ pub(in crate::operator) const SERVICE: Noun = Noun {
             let tls = if matches!(item.at("fingerprint.tls"), Datum::Bool(true)) { " over tls" } else { "" };
             format!("{}{tls}", item.at("fingerprint.service").cell())
         }),
-        made("product", |item| {
-            ["vendor", "product", "version"]
-                .map(|part| item.at("fingerprint").at(part).cell())
-                .into_iter()
-                .filter(|part| !part.is_empty())
-                .collect::<Vec<_>>()
-                .join(" ")
-        }),
+        made("product", product),
         col("evidence", "fingerprint.evidence"),
         col("observed_at", "observed_at"),
         col("banner", "banner").wide(),
         col("certificate_sha256", "certificate_sha256").wide(),
         col("sweep_id", "sweep_id").wide().whole(),
+    ],
+};
+
+pub(in crate::operator) const GATE: Noun = Noun {
+    plural: "gates",
+    columns: &[
+        col("address", "address"),
+        col("role", "role"),
+        col("zone", "zone"),
+        col("outcome", "outcome").toned(),
+        col("reason", "reason"),
+    ],
+};
+
+pub(in crate::operator) const GATE_LINE: Noun = Noun {
+    plural: "ports",
+    columns: &[
+        made("port", |item| format!("{}/{}", item.at("transport").cell(), item.at("port").cell())).whole(),
+        made("outcome", |item| {
+            if matches!(item.at("deviates"), Datum::Bool(true)) { "fail".to_owned() } else { "pass".to_owned() }
+        })
+        .toned(),
+        made("state", |item| if matches!(item.at("open"), Datum::Bool(true)) { "open" } else { "not open" }.to_owned()),
+        made("declared", |item| {
+            if matches!(item.at("approved"), Datum::Bool(true)) {
+                item.at("approval_reason").cell()
+            } else {
+                "not approved".to_owned()
+            }
+        }),
+        made("product", product),
+        col("evidence", "fingerprint.evidence"),
     ],
 };
 
@@ -192,6 +227,7 @@ pub(in crate::operator) const SITE: Noun = Noun {
         col("managed_requires", "managed_requires").wide(),
         col("rate_site_pps", "scope.rate_site_pps").wide(),
         col("rate_host_pps", "scope.rate_host_pps").wide(),
+        col("rate_build_pps", "scope.rate_build_pps").wide(),
     ],
 };
 

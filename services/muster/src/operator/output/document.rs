@@ -12,7 +12,7 @@ use super::Format;
 pub(crate) fn document(format: Format, what: &str, data: &impl Serialize) -> Result<Option<String>, Failure> {
     check_document(format, what)?;
     Ok(match format {
-        Format::Table | Format::Wide | Format::Csv => None,
+        Format::Table | Format::Wide | Format::Csv | Format::Sarif => None,
         Format::Json => Some(serde_json::to_string_pretty(data)? + "\n"),
         Format::Jsonl => Some(serde_json::to_string(data)? + "\n"),
         Format::Yaml => Some(serde_norway::to_string(data)?),
@@ -29,6 +29,7 @@ pub(crate) fn check_document(format: Format, what: &str) -> Result<(), Failure> 
             let text = format!("failed to write {what} as CSV: it is no table; use -o json, jsonl or yaml");
             Err(Failure::message(Exit::Usage, text))
         }
+        Format::Sarif => Err(super::no_sarif(what)),
         Format::Table | Format::Wide | Format::Json | Format::Jsonl | Format::Yaml => Ok(()),
     }
 }
