@@ -111,6 +111,7 @@ pub(super) fn site(name: &str, block: &str, rate_site_pps: u32) -> Site {
             exclude: Vec::new(),
             rate_site_pps,
             rate_host_pps: 10_000,
+            rate_build_pps: 0,
             never_payload: Vec::new(),
             signature: Vec::new(),
             signer: Vec::new(),
