@@ -3,6 +3,7 @@
 mod filter;
 #[cfg(test)]
 pub(crate) mod goldens;
+mod groups;
 mod ledger;
 mod list;
 mod proven;
@@ -10,6 +11,7 @@ mod sql;
 mod told;
 
 pub use filter::{Column, Compare, Filter, FilterError, Kind, Value};
+pub use groups::{Dimensions, FindingGroup, Grouping};
 pub use ledger::{Cut, Ledger, TableCheck};
 pub use list::List;
 pub use proven::{

@@ -4,8 +4,8 @@ use std::net::Ipv6Addr;
 
 use muster_bus::convert::time;
 use muster_proto::v1::{
-    Asset, BulletinRevision, Coverage, Draw, DrawnItem, Evidence, Finding, Fingerprint, Host, Identifier, ListedAsset,
-    ListedBulletin, ListedFinding, ListedVerdict, Service, SiteSummary, Sweep, Verdict,
+    Asset, BulletinRevision, Coverage, Draw, DrawnItem, Evidence, Finding, FindingGroup, Fingerprint, Host, Identifier,
+    ListedAsset, ListedBulletin, ListedFinding, ListedVerdict, Service, SiteSummary, Sweep, Verdict,
 };
 use muster_store::query as row;
 use muster_store::rows::{Id, Millis};
@@ -182,6 +182,22 @@ pub(crate) fn sweep(row: row::ListedSweep) -> Sweep {
         leases_finished: row.leases_finished,
         leases_failed: row.leases_failed,
         draw_id: id(row.draw_id),
+    }
+}
+
+pub(crate) fn group(row: row::FindingGroup) -> FindingGroup {
+    FindingGroup {
+        site: row.site,
+        reason: row.reason,
+        subnet: row.subnet,
+        fingerprint: row.fingerprint,
+        owner: row.owner,
+        owner_source: row.owner_source,
+        findings: row.findings,
+        hosts: row.hosts,
+        first_seen: instant(row.first_seen),
+        last_seen: instant(row.last_seen),
+        examples: row.examples,
     }
 }
 

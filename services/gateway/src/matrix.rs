@@ -57,6 +57,7 @@ pub const MATRIX: &[Rule] = &[
     call("/muster.v1.VerdictService/ListVerdicts", READ),
     call("/muster.v1.FindingService/GetFinding", READ),
     call("/muster.v1.FindingService/ListFindings", READ),
+    call("/muster.v1.FindingService/GroupFindings", READ),
     call("/muster.v1.FindingService/SetDisposition", RUN),
     Rule { path: "/muster.v1.FindingService/WatchFindings", roles: READ, class: Class::Watch },
     call("/muster.v1.GateService/RequestGate", RUN),
@@ -98,7 +99,7 @@ mod tests {
     fn a_viewer_changes_nothing() {
         for rule in MATRIX.iter().filter(|rule| rule.roles.contains(&Role::Viewer)) {
             let verb = rule.path.rsplit('/').next().unwrap();
-            assert!(["List", "Get", "Summarize", "Watch"].iter().any(|read| verb.starts_with(read)), "{verb}");
+            assert!(["List", "Get", "Group", "Summarize", "Watch"].iter().any(|read| verb.starts_with(read)), "{verb}");
         }
     }
 }

@@ -31,6 +31,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
+mod triage;
 mod verdict;
 mod verify;
 mod watch;

@@ -1,6 +1,6 @@
 //! The text of every question, for the goldens.
 
-use super::{Column, Cut, Filter, FilterError, HostKey, List, ListedHost, Sql, ledger, proven, told};
+use super::{Column, Cut, Filter, FilterError, HostKey, List, ListedHost, Sql, groups, ledger, proven, told};
 use crate::error::StoreError;
 use crate::rows::{FindingRow, HostRow, VerdictRow};
 use crate::snapshot;
@@ -47,11 +47,14 @@ pub(crate) fn every_question() -> Vec<(&'static str, String)> {
     let cut = Cut { events: 1, plans: 2, verdicts: 3 };
     let by_address = HostKey::Address { site: Some(site()), address: std::net::Ipv6Addr::LOCALHOST };
     let log = "verdict_log";
+    let by = groups::Dimensions { subnet: true, fingerprint: true, owner: true };
+    let grouping = groups::Grouping { sites: Some(vec![site()]), by, limit: 100, ..groups::Grouping::default() };
     vec![
         ("list_verdicts", text(proven::verdicts_sql(&list(Some((site(), id, "known".to_owned())), None)))),
         ("list_verdicts as of", text(proven::verdicts_sql(&list(None, Some(9))))),
         ("list_findings", text(proven::findings_sql(&list(Some((site(), id)), None)))),
         ("list_findings as of", text(proven::findings_sql(&list(None, Some(9))))),
+        ("group_findings", text(groups::groups_sql(&grouping))),
         ("list_hosts", text(proven::hosts_sql(&list(Some((site(), id)), None)))),
         ("find_hosts by address", proven::find_sql(&by_address, None).text().to_owned()),
         ("find_hosts by id", proven::find_sql(&HostKey::Id(id), Some(&[site()])).text().to_owned()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::samples::{self, NOON, address, id};
 use super::store;
-use crate::query::{Ask, Compare, Cut, Filter, HostKey, List, Value};
+use crate::query::{Ask, Compare, Cut, Dimensions, Filter, Grouping, HostKey, List, Value};
 use crate::rows::*;
 use crate::{Store, StoreError};
 
@@ -94,6 +94,75 @@ async fn a_host_has_its_services_and_verdicts() {
     assert_eq!(host.verdicts.len(), 2);
     let all = store.list_hosts(&list(Some(is("zone", "dmz")), 10)).await.unwrap();
     assert_eq!(all.iter().map(|h| h.open_ports).collect::<Vec<_>>(), [2, 0]);
+}
+
+#[tokio::test]
+async fn findings_are_put_together_by_subnet_fingerprint_and_owner() {
+    let store = store().await;
+    let v6: std::net::Ipv6Addr = "2001:db8:0:7::1:2".parse().unwrap();
+    let place = |n: u8, at: std::net::Ipv6Addr| {
+        let mut change = samples::change(n, "known", "rogue", 70 + u64::from(n));
+        (change.address, change.title, change.owner) = (at, "", "");
+        change
+    };
+    let mapped = |text: &str| text.parse::<std::net::Ipv4Addr>().unwrap().to_ipv6_mapped();
+    let rogues =
+        [place(1, mapped("10.1.0.1")), place(2, mapped("10.1.0.250")), place(3, mapped("10.1.1.1")), place(4, v6)];
+    publish(&store, &rogues).await;
+    // One of them is somebody's by its record, and the first subnet is Ada's for the most part.
+    let mut owned = place(5, mapped("10.1.1.9"));
+    owned.owner = "bob";
+    publish(&store, &[owned]).await;
+    let neighbour = |n: u8, at: &str, owner: &'static str| {
+        let mut host = samples::host(&samples::host_change(n, 60));
+        (host.address, host.owner, host.host_id) = (mapped(at), owner, id(n));
+        host
+    };
+    let hosts = [neighbour(11, "10.1.0.7", "ada"), neighbour(12, "10.1.0.8", "ada"), neighbour(13, "10.1.0.9", "bob")];
+    store.insert(&hosts, "h").await.unwrap();
+    let seen = |at: &str, port, product, unit| ObservationRow {
+        address: mapped(at),
+        port,
+        product,
+        unit,
+        vendor: "",
+        ..samples::observation(0)
+    };
+    let observed = [
+        seen("10.1.0.1", 80, "IIS", 1),
+        seen("10.1.0.1", 22, "OpenSSH", 2),
+        seen("10.1.0.250", 22, "OpenSSH", 3),
+        seen("10.1.0.250", 8080, "IIS", 4),
+    ];
+    store.insert(&observed, "o").await.unwrap();
+
+    let by = Dimensions { subnet: true, fingerprint: true, owner: true };
+    let grouping = Grouping { by, limit: 10, filter: Some(is("reason", "rogue")), ..Grouping::default() };
+    let groups = store.group_findings(&grouping).await.unwrap();
+    let told: Vec<_> = groups
+        .iter()
+        .map(|g| (g.hosts, g.subnet.as_str(), g.fingerprint.as_str(), g.owner.as_str(), g.owner_source.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (2, "10.1.0.0/24", "IIS, OpenSSH", "ada", "subnet"),
+            (1, "10.1.1.0/24", "", "", ""),
+            (1, "10.1.1.0/24", "", "bob", "inventory"),
+            (1, "2001:db8:0:7::/64", "", "", ""),
+        ]
+    );
+    assert_eq!(groups[0].examples, ["10.1.0.1", "10.1.0.250"]);
+    assert!(groups.iter().all(|group| (group.findings_total, group.groups_total) == (5, 4)));
+
+    // By site and reason alone; of one site only; the largest alone, with the figures of all.
+    let all =
+        store.group_findings(&Grouping { by: Dimensions::default(), limit: 10, ..Grouping::default() }).await.unwrap();
+    assert_eq!((all.len(), all[0].findings, all[0].reason.as_str()), (1, 5, "rogue"));
+    let none = Grouping { sites: Some(vec!["cork".to_owned()]), ..grouping.clone() };
+    assert!(store.group_findings(&none).await.unwrap().is_empty());
+    let largest = store.group_findings(&Grouping { limit: 1, ..grouping }).await.unwrap();
+    assert_eq!((largest.len(), largest[0].groups_total), (1, 4));
 }
 
 #[tokio::test]

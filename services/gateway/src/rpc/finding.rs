@@ -11,16 +11,18 @@ use muster_bus::{Expect, Subject};
 use muster_ids::{EventId, HostId};
 use muster_proto::v1::finding_service_server::FindingService;
 use muster_proto::v1::{
-    Disposition, DispositionSet, GetFindingRequest, ListFindingsRequest, ListFindingsResponse, ListedFinding,
-    SetDispositionRequest, SetDispositionResponse, WatchFindingsRequest, WatchFindingsResponse, envelope::Body,
+    Disposition, DispositionSet, FindingDimension, GetFindingRequest, GroupFindingsRequest, GroupFindingsResponse,
+    ListFindingsRequest, ListFindingsResponse, ListedFinding, SetDispositionRequest, SetDispositionResponse,
+    WatchFindingsRequest, WatchFindingsResponse, envelope::Body,
 };
-use muster_store::query::{FINDING_COLUMNS, FindingKey, HostKey, ListedFinding as Row};
+use muster_store::query::{Dimensions, FINDING_COLUMNS, FindingKey, Grouping, HostKey, ListedFinding as Row};
 use tonic::{Request, Response, Status};
 
 use super::id;
 use crate::answer;
 use crate::core::{Core, draft, random, site_name};
 use crate::error::{Answer, ApiError, Reason};
+use crate::filter;
 use crate::guard::Access;
 use crate::inventory_log::{head, publish_delta, with_address};
 use crate::lists::{Asked, Listing, ask, sites};
@@ -30,6 +32,9 @@ use crate::watch;
 #[derive(Debug, Clone)]
 pub(crate) struct FindingRpc(pub(crate) Arc<Core>);
 
+/// Groups of findings where nothing is said, and at most.
+const GROUPS: u32 = 100;
+const GROUPS_MAX: u32 = 1_000;
 /// Longest reason of a disposition.
 const REASON_MAX_BYTES: usize = 1024;
 
@@ -52,6 +57,14 @@ impl FindingService for FindingRpc {
     ) -> Result<Response<ListFindingsResponse>, Status> {
         let access = Access::of(&request)?;
         Ok(Response::new(self.list(&access, &request.into_inner()).await?))
+    }
+
+    async fn group_findings(
+        &self,
+        request: Request<GroupFindingsRequest>,
+    ) -> Result<Response<GroupFindingsResponse>, Status> {
+        let access = Access::of(&request)?;
+        Ok(Response::new(self.group(&access, &request.into_inner()).await?))
     }
 
     async fn set_disposition(
@@ -99,6 +112,30 @@ impl FindingRpc {
             answer::finding(row, realm)
         });
         Ok(ListFindingsResponse { findings: findings.collect(), next_page_token })
+    }
+
+    async fn group(&self, access: &Access, request: &GroupFindingsRequest) -> Answer<GroupFindingsResponse> {
+        let mut by = Dimensions::default();
+        for dimension in request.by() {
+            match dimension {
+                FindingDimension::Subnet => by.subnet = true,
+                FindingDimension::Fingerprint => by.fingerprint = true,
+                FindingDimension::Owner => by.owner = true,
+                FindingDimension::Unspecified => {
+                    return Err(ApiError::field("by", "says nothing to put them together by"));
+                }
+            }
+        }
+        let limit = if request.groups_max == 0 { GROUPS } else { request.groups_max };
+        if limit > GROUPS_MAX {
+            return Err(ApiError::field("groups_max", format!("at most {GROUPS_MAX}")));
+        }
+        let filter = filter::parse(&request.filter, FINDING_COLUMNS)?;
+        self.0.judged(request.at_least_sequence, access.deadline()).await?;
+        let grouping = Grouping { filter, sites: sites(access), by, limit, ask: ask(access.deadline()) };
+        let rows = self.0.store.group_findings(&grouping).await?;
+        let (findings, groups_total) = rows.first().map_or((0, 0), |row| (row.findings_total, row.groups_total));
+        Ok(GroupFindingsResponse { groups: rows.into_iter().map(answer::group).collect(), findings, groups_total })
     }
 
     async fn decide(&self, access: &Access, request: SetDispositionRequest) -> Answer<SetDispositionResponse> {

@@ -2,7 +2,7 @@
 
 mod overlap;
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -65,7 +65,7 @@ pub(super) async fn run(args: ApplyArgs, client: &Client, output: &mut Output) -
     }
     // Before anything is done, and whoever asks: a log of a script shows what it changed.
     difference(&planned.changes).iter().for_each(|line| output.say(line));
-    if !args.yes && !agreed(output) {
+    if !args.yes && !output.agreed("apply this? [y/N] ") {
         return Err(Failure::message(Exit::Negative, "failed to apply the estate: you said no; nothing was changed"));
     }
     // What stands may have changed while somebody read: then yes was said to something else.
@@ -129,16 +129,6 @@ fn difference(changes: &[EstateChange]) -> Vec<String> {
         lines.extend(change.differences.iter().map(|line| format!("  {}", visible(line))));
     }
     lines
-}
-
-/// Asks where somebody can answer; a script has said yes by calling.
-fn agreed(output: &mut Output) -> bool {
-    if !std::io::stdin().is_terminal() || !output.watched() {
-        return true;
-    }
-    output.ask("apply this? [y/N] ");
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
 }
 
 /// The sites of all files, checked here: the errors name file, line and column.

@@ -4,10 +4,13 @@ use clap::{Subcommand, ValueEnum};
 use jiff::Timestamp;
 use muster_bus::convert::time::to_proto;
 use muster_kit::{Exit, Failure};
-use muster_proto::v1::{Disposition, GetFindingRequest, ListFindingsRequest, ListedFinding, SetDispositionRequest};
+use muster_proto::v1::{
+    Disposition, FindingDimension, GetFindingRequest, GroupFindingsRequest, ListFindingsRequest, ListedFinding,
+    SetDispositionRequest,
+};
 
 use super::client::Client;
-use super::columns::{EVIDENCE, FINDING, MUTATION};
+use super::columns::{EVIDENCE, FINDING, FINDING_GROUP, MUTATION};
 use super::datum::{Datum, datum};
 use super::host;
 use super::listing::{self, ListArgs, all_of, any_of};
@@ -18,6 +21,7 @@ use super::watch::{self, WatchArgs};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
+  muster finding group --reason rogue
   muster finding list --site dublin
   muster finding list --reason rogue --all -o csv > rogue.csv
   muster finding list --filter 'title:IIS AND first_seen > 2026-01-01T00:00:00Z'
@@ -38,6 +42,24 @@ pub enum FindingCommand {
         /// As they stood then: an instant, or how long ago
         #[arg(long, value_name = "TIME", value_parser = names::past)]
         as_of: Option<Timestamp>,
+    },
+    /// Puts findings together by site and reason, and by what else is asked for: where to begin
+    #[command(after_help = EXAMPLES)]
+    Group {
+        #[command(flatten)]
+        which: WhichArgs,
+        /// Only what fits, for example: address:10.1.0.0/16
+        #[arg(short, long, value_name = "FILTER", default_value = "", hide_default_value = true)]
+        filter: String,
+        /// By what else
+        #[arg(long, value_enum, value_delimiter = ',', default_values_t = [ByArg::Subnet, ByArg::Fingerprint, ByArg::Owner])]
+        by: Vec<ByArg>,
+        /// At most so many groups, the largest first
+        #[arg(short = 'n', long, value_name = "ROWS", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// Wait until the effect of the command with this sequence is there
+        #[arg(long, value_name = "SEQUENCE", default_value_t = 0, hide_default_value = true)]
+        at_least_sequence: u64,
     },
     /// Shows one finding with its evidence
     #[command(after_help = EXAMPLES)]
@@ -108,6 +130,17 @@ pub enum StateArg {
     Any,
 }
 
+/// By what findings are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ByArg {
+    /// The /24 (IPv4) or /64 (IPv6) of the address
+    Subnet,
+    /// What the finding is about, or all that its host runs
+    Fingerprint,
+    /// Who owns the host, or probably does: by its record, or as most hosts of its subnet
+    Owner,
+}
+
 /// A disposition. A host is adopted with `muster host adopt`, which takes its record along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DispositionArg {
@@ -133,6 +166,20 @@ pub struct NameArgs {
 pub(super) async fn run(command: FindingCommand, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
     match command {
         FindingCommand::List { args, which, as_of } => list(&args, &which, as_of, client, output).await,
+        FindingCommand::Group { which, filter, by, limit, at_least_sequence } => {
+            let dimension = |by: &ByArg| match by {
+                ByArg::Subnet => FindingDimension::Subnet.into(),
+                ByArg::Fingerprint => FindingDimension::Fingerprint.into(),
+                ByArg::Owner => FindingDimension::Owner.into(),
+            };
+            let request = GroupFindingsRequest {
+                filter: which.filter(&filter),
+                by: by.iter().map(dimension).collect(),
+                groups_max: limit,
+                at_least_sequence,
+            };
+            group(request, client, output).await
+        }
         FindingCommand::Show { name, at_least_sequence } => show(&name, at_least_sequence, client, output).await,
         FindingCommand::Watch(args) => watch::run(&args, client, output).await,
         FindingCommand::Dispose { name, disposition, reason, until } => {
@@ -180,6 +227,23 @@ async fn list(
             .map(|(findings, next)| (findings.iter().map(|finding| datum("ListedFinding", finding)).collect(), next))
     })
     .await?;
+    Ok(Exit::Ok)
+}
+
+async fn group(request: GroupFindingsRequest, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
+    let answer = client.findings().group_findings(client.request(request)).await;
+    let answer = client.answer("group findings", answer)?;
+    let rows: Vec<_> = answer.groups.iter().map(|group| datum("FindingGroup", group)).collect();
+    output.list(&FINDING_GROUP, &rows)?;
+    let shown = rows.len() as u64;
+    if shown == 0 {
+        output.say("no findings");
+    } else if shown < answer.groups_total {
+        output.say(&format!(
+            "{shown} of {} groups of {} findings: --limit N shows more, --by fewer dimensions makes them larger",
+            answer.groups_total, answer.findings
+        ));
+    }
     Ok(Exit::Ok)
 }
 

@@ -1,10 +1,11 @@
 //! `muster host`: what was seen on the network.
 
 use clap::{Args, Subcommand};
-use muster_ids::{FindingId, HostId};
+use jiff::Timestamp;
+use muster_bus::convert::time::to_proto;
 use muster_kit::{Exit, Failure};
 use muster_proto::v1::{
-    Asset, Disposition, GetHostRequest, GetHostResponse, Identifier, ListHostsRequest, SetDispositionRequest,
+    Asset, Disposition, GetHostRequest, GetHostResponse, Host, Identifier, ListHostsRequest, SetDispositionRequest,
 };
 
 use super::client::Client;
@@ -15,6 +16,7 @@ use super::listing::{self, ListArgs, all_of, any_of};
 use super::names::{self, HostName};
 use super::output::Output;
 use super::text;
+use super::triage::{self, Decision, WhichHosts};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -22,7 +24,10 @@ Examples:
   muster host list --filter 'address:10.1.0.0/16 AND owner = \"\"' -o csv
   muster host show dublin/127.20.0.7
   muster host show 127.20.0.7 -o json
-  muster host adopt dublin/127.20.0.7 --owner 'Alice Murphy' --support-group linux --reason CHG0042";
+  muster host adopt dublin/127.20.0.7 --owner 'Alice Murphy' --support-group linux --reason CHG0042
+  muster host adopt --filter 'address:10.1.7.0/24' --owner 'Print services' --reason CHG0043 --dry-run
+  muster host ignore 10.1.7.9 --until 30d --reason 'guest of the conference'
+  muster host decommission --site cork --filter 'address:10.8.0.0/16' --reason 'office closed, CHG0044'";
 
 /// What can be done with hosts.
 #[derive(Debug, Subcommand)]
@@ -46,22 +51,42 @@ pub enum HostCommand {
         #[arg(long, value_name = "SEQUENCE", default_value_t = 0, hide_default_value = true)]
         at_least_sequence: u64,
     },
-    /// Puts a rogue host into the inventory
+    /// Puts a rogue host, or many, into the inventory
     #[command(after_help = EXAMPLES)]
-    Adopt(AdoptArgs),
+    Adopt(Box<AdoptArgs>),
+    /// Accepts until a time that a host, or many, is not known
+    #[command(after_help = EXAMPLES)]
+    Ignore {
+        #[command(flatten)]
+        which: WhichHosts,
+        /// Why: it is kept with your name
+        #[arg(long)]
+        reason: String,
+        /// Until when: an instant, or how long from now
+        #[arg(long, value_name = "TIME", value_parser = names::instant)]
+        until: Timestamp,
+    },
+    /// Says that a host, or many, was taken out of service; its findings end when sweeps prove it
+    #[command(after_help = EXAMPLES)]
+    Decommission {
+        #[command(flatten)]
+        which: WhichHosts,
+        /// Why: it is kept with your name
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 /// The record under which a host enters the inventory.
 #[derive(Debug, Clone, Args)]
 pub struct AdoptArgs {
-    /// SITE/ADDRESS, ADDRESS or a host id of 32 digits
-    #[arg(value_name = "HOST", value_parser = names::host)]
-    pub host: HostName,
+    #[command(flatten)]
+    pub which: WhichHosts,
     /// Why: it is kept with your name
     #[arg(long)]
     pub reason: String,
     /// Key of the record [default: adopted-ADDRESS]
-    #[arg(long)]
+    #[arg(long, conflicts_with = "filter")]
     pub key: Option<String>,
     /// Name
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -90,7 +115,24 @@ pub(super) async fn run(command: HostCommand, client: &Client, output: &mut Outp
     match command {
         HostCommand::List { args, site } => list(&args, &site, client, output).await,
         HostCommand::Show { host, at_least_sequence } => show(&host, at_least_sequence, client, output).await,
-        HostCommand::Adopt(args) => adopt(args, client, output).await,
+        HostCommand::Adopt(args) => {
+            triage::run(&args.which, "adopt", client, output, async |host| adoption(&args, host)).await
+        }
+        HostCommand::Ignore { which, reason, until } => {
+            triage::run(&which, "ignore", client, output, async |host| {
+                if !host.asset_key.is_empty() {
+                    return Ok(Err(known_already(host)));
+                }
+                let disposition = Disposition::Accepted.into();
+                let (finding_id, until) = (triage::known(host)?.to_vec(), Some(to_proto(until)));
+                Ok(Ok(SetDispositionRequest { finding_id, disposition, reason: reason.clone(), until, asset: None }))
+            })
+            .await
+        }
+        HostCommand::Decommission { which, reason } => {
+            triage::run(&which, "decommission", client, output, async |host| retirement(host, &reason, client).await)
+                .await
+        }
     }
 }
 
@@ -148,38 +190,55 @@ async fn show(host: &HostName, at_least: u64, client: &Client, output: &mut Outp
     Ok(Exit::Ok)
 }
 
-async fn adopt(args: AdoptArgs, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
-    let host = get(&args.host, 0, client).await?.host.unwrap_or_default();
+fn known_already(host: &Host) -> String {
+    format!("it is known already, as {:?}", text::visible(&host.asset_key))
+}
+
+/// The record under which a host enters the inventory.
+fn adoption(args: &AdoptArgs, host: &Host) -> Result<Decision, Failure> {
     if !host.asset_key.is_empty() {
-        let text = format!(
-            "failed to adopt {}: it is known already, as {:?}; see muster host show {}",
-            args.host,
-            text::visible(&host.asset_key),
-            args.host
-        );
-        return Err(Failure::message(Exit::Negative, text));
+        return Ok(Err(known_already(host)));
     }
     let address = text::address(&host.address);
-    let host_id = HostId::from_bytes(&host.host_id)?;
     let identifier =
         Identifier { kind: "address".to_owned(), value: address.clone(), valid_from: None, valid_until: None };
     let asset = Asset {
-        key: args.key.unwrap_or_else(|| format!("adopted-{address}")),
-        name: args.name,
-        owner: args.owner,
-        support_group: args.support_group,
-        role: args.role,
-        zone: args.zone.unwrap_or(host.zone),
-        base_image: args.base_image,
-        criticality: args.criticality,
+        key: args.key.clone().unwrap_or_else(|| format!("adopted-{address}")),
+        name: args.name.clone(),
+        owner: args.owner.clone(),
+        support_group: args.support_group.clone(),
+        role: args.role.clone(),
+        zone: args.zone.clone().unwrap_or_else(|| host.zone.clone()),
+        base_image: args.base_image.clone(),
+        criticality: args.criticality.clone(),
         identifiers: vec![identifier],
     };
-    let request = SetDispositionRequest {
-        finding_id: FindingId::of(host_id, "known").to_vec(),
+    Ok(Ok(SetDispositionRequest {
+        finding_id: triage::known(host)?.to_vec(),
         disposition: Disposition::Adopted.into(),
-        reason: args.reason,
+        reason: args.reason.clone(),
         until: None,
         asset: Some(asset),
+    }))
+}
+
+/// A host is taken out of service by a word about one of its own findings: any that is not over will do.
+async fn retirement(host: &Host, reason: &str, client: &Client) -> Result<Decision, Failure> {
+    const SUBJECTS: [&str; 4] = ["known", "managed", "zone", "seen"];
+    let subjects = any_of("subject", &SUBJECTS.map(str::to_owned));
+    let of_host = format!("host_id = {}", hex::encode(&host.host_id));
+    let filter = all_of([Some(of_host), subjects, Some("state != \"resolved\"".to_owned())], "");
+    let (found, _) = finding::page(client, &filter, 1, String::new(), 0, None).await?;
+    let Some(finding) = found.into_iter().next().and_then(|found| found.finding) else {
+        let why = "nothing about the host itself is open: take its record out of the inventory, and it is open when it \
+                   is seen again";
+        return Ok(Err(why.to_owned()));
     };
-    finding::set(request, client, output).await
+    Ok(Ok(SetDispositionRequest {
+        finding_id: finding.finding_id,
+        disposition: Disposition::Decommissioned.into(),
+        reason: reason.to_owned(),
+        until: None,
+        asset: None,
+    }))
 }

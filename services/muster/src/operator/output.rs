@@ -133,9 +133,19 @@ impl Output {
     }
 
     /// A question, without a line end.
-    pub(super) fn ask(&mut self, text: &str) {
+    fn ask(&mut self, text: &str) {
         let _closed = write!(self.talk, "{text}");
         let _closed = self.talk.flush();
+    }
+
+    /// Asks where somebody can answer; a script has said yes by calling.
+    pub(super) fn agreed(&mut self, question: &str) -> bool {
+        if !io::stdin().is_terminal() || !self.watched {
+            return true;
+        }
+        self.ask(question);
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).is_ok() && matches!(line.trim(), "y" | "Y" | "yes")
     }
 
     /// Text for people among the data; other forms have it in their fields.

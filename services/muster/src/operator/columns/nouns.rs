@@ -94,6 +94,36 @@ pub(in crate::operator) const SERVICE: Noun = Noun {
     ],
 };
 
+pub(in crate::operator) const FINDING_GROUP: Noun = Noun {
+    plural: "groups",
+    columns: &[
+        col("site", "site"),
+        col("reason", "reason"),
+        col("hosts", "hosts"),
+        col("findings", "findings"),
+        col("subnet", "subnet").whole(),
+        col("fingerprint", "fingerprint"),
+        made("owner", |item| match item.at("owner_source").cell().as_str() {
+            "subnet" => format!("probably {}", item.at("owner").cell()),
+            _ => item.at("owner").cell(),
+        }),
+        col("first_seen", "first_seen"),
+        made("examples", |item| item.at("examples").items().iter().map(Datum::cell).collect::<Vec<_>>().join(", ")),
+        col("last_seen", "last_seen").wide(),
+    ],
+};
+
+pub(in crate::operator) const DECIDED: Noun = Noun {
+    plural: "hosts",
+    columns: &[
+        col("site", "site"),
+        col("address", "address").whole(),
+        col("sequence", "sequence"),
+        col("problem", "problem"),
+        col("host_id", "host_id").wide().whole(),
+    ],
+};
+
 pub(in crate::operator) const GATE: Noun = Noun {
     plural: "gates",
     columns: &[

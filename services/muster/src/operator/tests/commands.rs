@@ -303,3 +303,35 @@ async fn a_token_is_not_sent_in_the_clear() {
     assert_eq!(failure.exit().code(), 64);
     assert!(failure.to_string().contains("https://"), "{failure}");
 }
+
+#[tokio::test]
+async fn findings_are_put_together() {
+    let line = ["finding", "group", "--reason", "rogue", "-s", "dublin", "--by", "subnet,owner", "-n", "1"];
+    let ran = run(Canned::default(), &line).await;
+    assert!(ran.asked[0].contains("groups_max: 1") && ran.asked[0].contains("by: [Subnet, Owner]"), "{}", ran.asked[0]);
+    insta::assert_snapshot!(ran.golden());
+}
+
+#[tokio::test]
+async fn many_hosts_are_looked_at_before_they_are_decided_about() {
+    let line = ["host", "ignore", "--filter", "address:127.20.0.0/24", "--until", "30d", "--reason", "x"];
+    let dry = run(Canned::default(), &[&line[..], &["--dry-run"]].concat()).await;
+    assert_eq!((dry.exit, dry.asked.len()), (0, 1), "{}", dry.talk);
+    assert!(dry.data.contains("127.20.0.7") && dry.talk.contains("nothing was changed"), "{} {}", dry.data, dry.talk);
+    let ran = run(Canned::default(), &[&line[..], &["--yes"]].concat()).await;
+    assert_eq!(ran.exit, 0, "{}", ran.talk);
+    assert!(ran.asked[1].contains("disposition: Accepted"), "{}", ran.asked[1]);
+    insta::assert_snapshot!(ran.golden());
+}
+
+#[tokio::test]
+async fn of_many_hosts_each_says_what_became_of_it() {
+    // No finding of its own is open: nothing can be said about it.
+    let line = ["host", "decommission", "--filter", "address:127.20.0.0/24", "--reason", "closed", "--yes"];
+    let ran = run(Canned { findings: Vec::new(), ..Canned::default() }, &line).await;
+    assert_eq!(ran.exit, 1, "{}", ran.talk);
+    insta::assert_snapshot!(ran.golden());
+    let ran = run(Canned::default(), &["host", "decommission", "dublin/127.20.0.7", "--reason", "closed"]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.talk);
+    assert!(ran.asked.last().unwrap().contains("disposition: Decommissioned"));
+}

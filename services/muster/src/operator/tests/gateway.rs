@@ -144,6 +144,11 @@ impl FindingService for Fake {
         ok(ListFindingsResponse { findings: self.canned(|c| c.findings.clone()), next_page_token: String::new() })
     }
 
+    async fn group_findings(&self, request: Request<GroupFindingsRequest>) -> Answer<GroupFindingsResponse> {
+        self.take(request);
+        ok(samples::groups())
+    }
+
     async fn set_disposition(&self, request: Request<SetDispositionRequest>) -> Answer<SetDispositionResponse> {
         self.take(request);
         ok(SetDispositionResponse { mutation: samples::mutation() })

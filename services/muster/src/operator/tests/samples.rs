@@ -165,6 +165,23 @@ pub(super) fn site() -> EstateDocument {
     muster_bus::convert::estate::site_to_proto(&site)
 }
 
+pub(super) fn groups() -> GroupFindingsResponse {
+    let group = FindingGroup {
+        site: "dublin".to_owned(),
+        reason: "rogue".to_owned(),
+        subnet: "10.1.7.0/24".to_owned(),
+        fingerprint: "Microsoft IIS, OpenSSH".to_owned(),
+        owner: "ada".to_owned(),
+        owner_source: "subnet".to_owned(),
+        findings: 12,
+        hosts: 12,
+        first_seen: at(0),
+        last_seen: at(60),
+        examples: vec!["10.1.7.4".to_owned(), "10.1.7.9".to_owned()],
+    };
+    GroupFindingsResponse { groups: vec![group], findings: 40, groups_total: 9 }
+}
+
 pub(super) fn summary() -> SiteSummary {
     SiteSummary {
         site: "dublin".to_owned(),
