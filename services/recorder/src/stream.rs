@@ -28,9 +28,8 @@ const POSITION_EVERY: Duration = Duration::from_secs(1);
 const BACKLOG_PATIENCE: Duration = Duration::from_secs(1);
 /// Messages taken at once; with slices of 1,000 rows a batch is full long before.
 const MESSAGES_MAX: usize = 4_096;
-/// A busy store gets fewer and larger batches: for each second that it took for the last one it is left alone for two.
-const PAUSE_PER_INSERT: u32 = 2;
-/// But no batch gathers for longer than this many times the configured time.
+/// A busy store gets fewer and larger batches: what it took for the last one, the next one gathers. But no batch gathers
+/// for longer than this many times the configured time.
 const LINGER_FACTOR_MAX: u32 = 4;
 
 /// What recording a stream needs.
@@ -59,7 +58,7 @@ impl InsertTime {
 
     /// How long a batch gathers: as configured while the store is quick.
     fn linger(&self, configured: Duration) -> Duration {
-        let busy = Duration::from_micros(self.0.load(Ordering::Relaxed)).saturating_mul(PAUSE_PER_INSERT);
+        let busy = Duration::from_micros(self.0.load(Ordering::Relaxed));
         busy.clamp(configured, configured.saturating_mul(LINGER_FACTOR_MAX))
     }
 }
@@ -283,7 +282,7 @@ mod tests {
     fn a_batch_gathers_longer_while_the_store_is_busy() {
         let (time, configured) = (InsertTime::default(), Duration::from_millis(100));
         assert_eq!(time.linger(configured), configured);
-        for (took_ms, gathers_ms) in [(20, 100), (50, 100), (80, 160), (200, 400), (5_000, 400), (0, 100)] {
+        for (took_ms, gathers_ms) in [(20, 100), (100, 100), (160, 160), (400, 400), (5_000, 400), (0, 100)] {
             time.set(Duration::from_millis(took_ms));
             assert_eq!(time.linger(configured), Duration::from_millis(gathers_ms), "{took_ms} ms");
         }
