@@ -50,6 +50,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     3 "declared" "0003-declared.sql";
     4 "proven" "0004-proven.sql";
     5 "views" "0005-views.sql";
+    6 "overdue" "0006-overdue.sql";
 ];
 
 /// The schema version that this program reads and writes.
@@ -75,6 +76,14 @@ pub(crate) fn declared_type(table: &str, column: &str) -> &'static str {
         for line in MIGRATIONS.iter().flat_map(|migration| migration.template.lines()) {
             if let Some(rest) = line.strip_prefix("CREATE TABLE IF NOT EXISTS ") {
                 table = rest.split(' ').next().unwrap_or_default();
+            } else if let Some(rest) = line.strip_prefix("ALTER TABLE ") {
+                table = rest.split(' ').next().unwrap_or_default();
+            } else if let Some(rest) = line.strip_prefix("    ADD COLUMN IF NOT EXISTS ") {
+                let kind = rest.trim_end_matches([',', ';']);
+                let kind = kind.split_once(" AFTER ").map_or(kind, |(kind, _)| kind);
+                if let Some((name, kind)) = kind.split_once(' ') {
+                    types.insert((table, name), kind);
+                }
             } else if let Some((name, kind)) = line.strip_prefix("    ").and_then(|line| line.split_once(' ')) {
                 types.insert((table, name), kind.trim_end_matches(','));
             }

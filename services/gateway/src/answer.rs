@@ -242,6 +242,8 @@ pub(crate) fn summary(row: row::SiteSummary) -> SiteSummary {
         units_planned: row.units_planned,
         units_answered: row.units_answered,
         last_sweep_at: instant(row.last_sweep_at),
+        last_counted_sweep_at: instant(row.last_counted_sweep_at),
+        last_counted_audit_at: instant(row.last_counted_audit_at),
         findings_open: row.findings_open,
     }
 }

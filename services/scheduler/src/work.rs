@@ -151,6 +151,10 @@ impl Desk {
             return Ok(());
         }
         let plan = LeasePlan::new(start.id, &start.blocks, &site.scope.exclude, &convert_ports(start.ports))?;
+        let whole: Vec<_> = scope(site).collect();
+        let partial = start.kind == v1::SweepKind::Sweep
+            && LeasePlan::new(start.id, &whole, &site.scope.exclude, &convert_ports(start.ports))
+                .is_ok_and(|whole| whole.blocks() != plan.blocks());
         let started = v1::SweepStarted {
             sweep_id: start.id.to_vec(),
             kind: start.kind.into(),
@@ -165,6 +169,7 @@ impl Desk {
             ports: start.ports.iter().copied().map(network::ports_to_proto).collect(),
             blocks: plan.blocks().iter().copied().map(network::block_to_proto).collect(),
             realm: site.realm.clone(),
+            partial,
             deadline: Some(time::to_proto(deadline(now, self.config.sweep_deadline_s))),
         };
         self.publish_start(&name, start.id, started, &start.cause, now).await

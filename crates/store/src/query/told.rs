@@ -140,6 +140,8 @@ pub struct SiteSummary {
     pub units_planned: u64,
     pub units_answered: u64,
     pub last_sweep_at: Millis,
+    pub last_counted_sweep_at: Millis,
+    pub last_counted_audit_at: Millis,
     pub findings_open: u64,
 }
 
@@ -322,7 +324,8 @@ pub(crate) fn summaries_sql(sites: Option<&[String]>) -> Sql {
     let mut sql = Sql::new(
         "SELECT site, hosts_seen, known, managed, rogue, unapproved_services, misplaced, silent_assets, assets, \
          units_planned, units_answered, ifNull(last_sweep_at, toDateTime64(0, 3, 'UTC')) AS last_sweep_at, \
-         findings_open FROM v_sites",
+         ifNull(last_counted_sweep_at, toDateTime64(0, 3, 'UTC')) AS last_counted_sweep_at, \
+         ifNull(last_counted_audit_at, toDateTime64(0, 3, 'UTC')) AS last_counted_audit_at, findings_open FROM v_sites",
     );
     if let Some(sites) = sites {
         sql.push(" WHERE site IN ").bind(Param::Texts(sites.to_vec()));

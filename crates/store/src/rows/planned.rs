@@ -19,6 +19,7 @@ row! {
         scope_revision: u64,
         draw_id: Id,
         ports: Vec<String>,
+        partial: bool,
         event_id: Id,
         causation_id: Id,
         stream_sequence: u64,

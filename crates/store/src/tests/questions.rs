@@ -243,6 +243,27 @@ async fn sweeps_draws_bulletins_and_sites_read_as_written() {
 }
 
 #[tokio::test]
+async fn what_counts_as_the_last_sweep_of_a_site_is_whole_and_not_void() {
+    let store = store().await;
+    store.insert(&[samples::estate(8, 52)], "e").await.unwrap();
+    // Whole; void; of one host; an audit; each later than the one before.
+    let sweeps = [(31, 1, false, false), (32, 1, true, false), (33, 1, false, true), (34, 2, false, false)];
+    for (hour, (n, kind, void, partial)) in (1_i64..).zip(sweeps) {
+        let (sweep_id, finished_at) = (id(n), NOON + hour * 3_600_000);
+        let started = SweepStartedRow { sweep_id, kind, partial, ..samples::sweep_started() };
+        let planned = u64::from(n);
+        let finished = SweepFinishedRow { sweep_id, kind, void, finished_at, planned, ..samples::sweep_finished() };
+        store.insert(&[started], &format!("s{n}")).await.unwrap();
+        store.insert(&[finished], &format!("f{n}")).await.unwrap();
+    }
+    let sites = store.site_summaries(None, &Ask::default()).await.unwrap();
+    let hours = |at: i64| (at - NOON) / 3_600_000;
+    let told = &sites[0];
+    assert_eq!((hours(told.last_sweep_at), told.units_planned), (2, 32), "the void one is the last of the whole scope");
+    assert_eq!((hours(told.last_counted_sweep_at), hours(told.last_counted_audit_at)), (1, 4));
+}
+
+#[tokio::test]
 async fn a_snapshot_is_what_stood_at_the_cut() {
     let store = store().await;
     let ask = Ask::default();

@@ -119,6 +119,7 @@ pub(super) fn sweep_started() -> SweepStartedRow<'static> {
         scope_revision: 8,
         draw_id: id(0),
         ports: vec!["tcp/80-443".into(), "udp/53".into()],
+        partial: false,
         event_id: id(5),
         causation_id: id(6),
         stream_sequence: 1,

@@ -20,6 +20,7 @@ pub(super) fn started(place: Place<'_>, sweep: &v1::SweepStarted, sink: &mut imp
         scope_revision: sweep.scope_revision,
         draw_id: optional_id("sweep_started.draw_id", &sweep.draw_id)?,
         ports: ports("sweep_started.ports", &sweep.ports)?,
+        partial: sweep.partial,
         event_id: place.event_id,
         causation_id: place.causation_id,
         stream_sequence: place.stream_sequence,

@@ -106,11 +106,21 @@ async fn events_that_make_no_sense_are_put_aside_and_scheduling_goes_on() {
     let shutdown = told.await.unwrap();
 
     let started = first(&bus, Stream::Plans, 1, |received| match open(received) {
-        Ok((_, Body::SweepStarted(started))) => Some(started.sweep_id),
+        Ok((_, Body::SweepStarted(started))) => Some((started.sweep_id, started.partial)),
         Ok(_) | Err(_) => None,
     });
     let request = RequestId::from_bytes(&REQUEST).unwrap();
-    assert_eq!(started.await, [SweepId::of_request("dublin", request).to_vec()]);
+    assert_eq!(started.await, [(SweepId::of_request("dublin", request).to_vec(), false)]);
+    // A look at a part is not the site's last sweep.
+    let request_id = vec![8; 16];
+    let block = muster_bus::convert::network::block_to_proto("127.20.0.8/30".parse().unwrap());
+    let part = SweepRequested { request_id, blocks: vec![block], ..SweepRequested::default() };
+    publish(&publisher, &Subject::command(&dublin, "sweep"), "dublin", Body::SweepRequested(part)).await;
+    let partial = first(&bus, Stream::Plans, 2, |received| match open(received) {
+        Ok((_, Body::SweepStarted(started))) => Some(started.partial),
+        Ok(_) | Err(_) => None,
+    });
+    assert_eq!(partial.await, [false, true]);
     let letters = first(&bus, Stream::Dead, 3, |received| dead_letter(received).ok()).await;
     assert!(letters.iter().all(|letter| letter.reader == "scheduler"));
     for (letter, reason) in letters.iter().zip(["sweep_id", "id", "no address"]) {

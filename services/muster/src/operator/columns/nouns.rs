@@ -261,6 +261,19 @@ pub(in crate::operator) const SITE: Noun = Noun {
     ],
 };
 
+pub(in crate::operator) const OVERDUE: Noun = Noun {
+    plural: "overdue sites",
+    columns: &[
+        col("site", "site"),
+        made("last_sweep", |item| or_never(item.at("last_counted_sweep_at"))),
+        made("last_audit", |item| or_never(item.at("last_counted_audit_at"))),
+    ],
+};
+
+fn or_never(at: &Datum) -> String {
+    if at == &Datum::Null { "never".to_owned() } else { at.cell() }
+}
+
 pub(in crate::operator) const SUMMARY: Noun = Noun {
     plural: "sites",
     columns: &[

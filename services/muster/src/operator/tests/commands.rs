@@ -335,3 +335,12 @@ async fn of_many_hosts_each_says_what_became_of_it() {
     assert_eq!(ran.exit, 0, "{}", ran.talk);
     assert!(ran.asked.last().unwrap().contains("disposition: Decommissioned"));
 }
+
+#[tokio::test]
+async fn sites_that_nobody_looked_at_are_named() {
+    // The sample was swept in March and never audited.
+    let ran = run(Canned::default(), &["site", "overdue", "--swept", "1d", "--audited", "1d"]).await;
+    insta::assert_snapshot!(ran.golden());
+    let ran = run(Canned::default(), &["site", "overdue", "-s", "cork"]).await;
+    assert_eq!(ran.exit, 0, "{}", ran.talk);
+}

@@ -196,6 +196,8 @@ pub(super) fn summary() -> SiteSummary {
         units_planned: 2560,
         units_answered: 2460,
         last_sweep_at: at(2),
+        last_counted_sweep_at: at(2),
+        last_counted_audit_at: None,
         findings_open: 6,
     }
 }
