@@ -34,12 +34,13 @@ pub enum AdminCommand {
         config: ConfigArgs,
     },
     /// What could not be read
-    #[command(subcommand)]
+    #[command(subcommand, after_help = DEAD_EXAMPLES)]
     Dead(dead::DeadCommand),
     /// The schema in ClickHouse
-    #[command(subcommand)]
+    #[command(subcommand, after_help = STORE_EXAMPLES)]
     Store(StoreCommand),
     /// Prints what each service may do, as users of an engine
+    #[command(after_help = PERMISSIONS_EXAMPLES)]
     Permissions {
         /// Of which engine
         engine: PermissionsOf,
@@ -48,6 +49,23 @@ pub enum AdminCommand {
         sites: Vec<String>,
     },
 }
+
+const DEAD_EXAMPLES: &str = "\
+Examples:
+  muster dead list --config muster.toml
+  muster dead list -o json | jq '.[].reason'
+  muster dead replay 12 --config muster.toml";
+
+const STORE_EXAMPLES: &str = "\
+Examples:
+  muster store check --config muster.toml
+  muster store migrate --config muster.toml
+  muster store grants --database muster > users.sql";
+
+const PERMISSIONS_EXAMPLES: &str = "\
+Examples:
+  muster permissions nats-conf --site dublin --site redmond > users.conf
+  muster permissions clickhouse-xml > users.d/muster.xml";
 
 /// An engine with users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
