@@ -4,6 +4,7 @@ pub mod block;
 mod durability;
 pub mod encode;
 pub mod error;
+mod http;
 mod insert;
 pub mod options;
 pub mod permissions;
@@ -13,7 +14,6 @@ pub mod rows;
 pub mod schema;
 pub mod snapshot;
 mod store;
-mod tls;
 mod version;
 
 pub use block::{BlockBuilder, EncodedBlock};

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::error::{Failure, StoreError};
 use crate::options::StoreOptions;
-use crate::{tls, version};
+use crate::{http, version};
 
 /// A connection to ClickHouse; cloning shares the connections.
 #[derive(Clone)]
@@ -42,8 +42,10 @@ impl Store {
     pub fn lazy(options: StoreOptions) -> Result<Self, StoreError> {
         let compression = if options.compression { Compression::Lz4 } else { Compression::None };
         let client = match &options.ca_file {
+            Some(file) => http::trusting(file)?,
+            None if options.url.starts_with("http://") => http::plain(),
+            // By HTTPS with the public authorities that the library knows.
             None => Client::default(),
-            Some(file) => tls::client(file)?,
         };
         let client = client
             .with_url(&options.url)

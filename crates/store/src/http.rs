@@ -1,4 +1,4 @@
-//! HTTPS to a server whose certificate a private authority signed.
+//! Connections to the server: without the delay of small packets, and by HTTPS where a private authority signed.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -22,8 +22,29 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A bundle of all 150 public authorities is 220 KiB.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
+/// A client for plain HTTP.
+///
+/// The client library's own has Nagle's algorithm on: the end of a body, a few bytes, then waits until the server has
+/// acknowledged what came before, which it may put off for 40 ms.
+pub(crate) fn plain() -> Client {
+    Client::with_http_client(builder().build(connector()))
+}
+
+fn connector() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.set_keepalive(Some(TCP_KEEPALIVE));
+    tcp.set_nodelay(true);
+    tcp
+}
+
+fn builder() -> hyper_util::client::legacy::Builder {
+    let mut http = HttpClient::builder(TokioExecutor::new());
+    http.pool_idle_timeout(POOL_IDLE_TIMEOUT);
+    http
+}
+
 /// A client that trusts the authorities of a PEM file and no other.
-pub(crate) fn client(ca_file: &Path) -> Result<Client, StoreError> {
+pub(crate) fn trusting(ca_file: &Path) -> Result<Client, StoreError> {
     let unusable = |reason: String| StoreError::Authority { file: ca_file.to_owned(), reason };
     let roots = roots(ca_file).map_err(unusable)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -32,14 +53,11 @@ pub(crate) fn client(ca_file: &Path) -> Result<Client, StoreError> {
         .map_err(|error| unusable(error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let mut tcp = HttpConnector::new();
-    tcp.set_keepalive(Some(TCP_KEEPALIVE));
+    let mut tcp = connector();
     tcp.enforce_http(false);
     let connector = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1();
     let connector = connector.wrap_connector(tcp);
-    let mut http = HttpClient::builder(TokioExecutor::new());
-    http.pool_idle_timeout(POOL_IDLE_TIMEOUT);
-    Ok(Client::with_http_client(http.build(connector)))
+    Ok(Client::with_http_client(builder().build(connector)))
 }
 
 fn roots(file: &Path) -> Result<RootCertStore, String> {
