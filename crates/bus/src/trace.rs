@@ -18,7 +18,18 @@ impl Origin {
     pub(crate) fn of(headers: Option<&HeaderMap>) -> Option<Self> {
         let headers = headers?;
         headers.get("traceparent")?;
-        let context = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(&Read(headers)));
+        Self::read(&Read(headers))
+    }
+
+    /// The origin that the `traceparent` (and `tracestate`) of a call names, as W3C Trace Context has them; none where
+    /// they are not to be understood, or nobody traces.
+    #[must_use]
+    pub fn of_call(traceparent: &str, tracestate: Option<&str>) -> Option<Self> {
+        Self::read(&Given { traceparent, tracestate })
+    }
+
+    fn read(headers: &dyn Extractor) -> Option<Self> {
+        let context = opentelemetry::global::get_text_map_propagator(|propagator| propagator.extract(headers));
         let origin = context.span().span_context().clone();
         origin.is_valid().then_some(Self(origin))
     }
@@ -70,6 +81,25 @@ impl Injector for Written<'_> {
         if !value.is_empty() {
             self.0.insert(key, value.as_str());
         }
+    }
+}
+
+struct Given<'a> {
+    traceparent: &'a str,
+    tracestate: Option<&'a str>,
+}
+
+impl Extractor for Given<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        match key {
+            "traceparent" => Some(self.traceparent),
+            "tracestate" => self.tracestate,
+            _ => None,
+        }
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec!["traceparent", "tracestate"]
     }
 }
 

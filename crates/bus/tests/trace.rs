@@ -91,4 +91,19 @@ async fn a_reader_stands_in_the_trace_of_the_publisher() {
     assert_eq!(continued.parent_span_id, publisher.span_id());
     assert_ne!(linked.span_context.trace_id(), publisher.trace_id(), "a batch has a trace of its own");
     assert_eq!(linked.links.iter().map(|link| link.span_context.span_id()).collect::<Vec<_>>(), [publisher.span_id()]);
+
+    // Whoever calls says in which trace it stands; what is not to be understood says nothing.
+    let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let origin = muster_bus::Origin::of_call(&format!("00-{trace}-{parent}-01"), Some("vendor=1")).expect("it is one");
+    let called = tracing::info_span!("called");
+    origin.continue_in(&called);
+    drop(called.entered());
+    let called = ended.named("called");
+    assert_eq!(
+        (called.span_context.trace_id().to_string(), called.parent_span_id.to_string()),
+        (trace.to_owned(), parent.to_owned())
+    );
+    for bad in ["", "00", "00-0-0-01", &format!("00-{}-{parent}-01", "0".repeat(32)), "\u{0}"] {
+        assert_eq!(muster_bus::Origin::of_call(bad, None), None, "{bad:?}");
+    }
 }

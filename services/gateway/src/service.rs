@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_bus::{Bucket, Stream};
+use muster_bus::{Bucket, Origin, Stream};
 use muster_connect::producer;
 use muster_kit::health::bind;
 use muster_kit::{Condition, Context, Exit, Failure, OrExit as _, Shutdown, TlsMaterial};
@@ -193,7 +193,7 @@ async fn serve(
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1();
     let mut router = Server::builder()
-        .trace_fn(|call| tracing::info_span!("call", path = call.uri().path()))
+        .trace_fn(span_of)
         .layer(GuardLayer(gate))
         .max_concurrent_streams(STREAMS_MAX)
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
@@ -217,6 +217,16 @@ async fn serve(
     let served = router.serve_with_incoming_shutdown(ReceiverStream::new(accepted), stop.requested()).await;
     unhealthy.abort();
     served
+}
+
+/// The span of a call: a part of the caller's trace, where it names one.
+fn span_of(call: &http::Request<()>) -> tracing::Span {
+    let span = tracing::info_span!("call", path = call.uri().path());
+    let header = |name: &str| call.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(origin) = header("traceparent").and_then(|parent| Origin::of_call(parent, header("tracestate"))) {
+        origin.continue_in(&span);
+    }
+    span
 }
 
 /// Services whose health is told, by name; the empty name is the whole process.
