@@ -11,7 +11,7 @@ TOOLS := $(VENV)/.installed
 
 # Property tests of everything that reads what a stranger wrote; proptest's own default is 256 cases.
 FUZZ_CASES ?= 20000
-FUZZ_PACKAGES := muster-identify muster-bulletin muster-estate muster-bus muster-calendar muster-draw muster-sweep
+FUZZ_PACKAGES := muster-identify muster-identity muster-import muster-bulletin muster-estate muster-bus muster-calendar muster-draw muster-sweep
 
 # Tests start these two as programs. Built with the tests, in one selection, because cargo would build half of what they
 # share a second time with other features; named, so that no test builds anything.

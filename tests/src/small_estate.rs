@@ -169,12 +169,11 @@ impl SmallEstate {
     async fn import(&self) -> Result<()> {
         use v1::import_inventory_request::{Header, Part};
         let assets = muster_estate::inventory::read_csv("loft.csv", INVENTORY.as_bytes())?;
-        let header =
-            Header { site: SITE.to_owned(), source: "loft.csv".to_owned(), validate_only: false, force: false };
+        let header = Header { site: SITE.to_owned(), source: "loft.csv".to_owned(), ..Header::default() };
         let mut parts = vec![v1::ImportInventoryRequest { part: Some(Part::Header(header)) }];
         for chunk in muster_estate::inventory::import(assets).chunks {
             let assets = chunk.assets.iter().map(asset_to_proto).collect();
-            let chunk = v1::InventoryChunk { import_id: Vec::new(), index: chunk.index, assets };
+            let chunk = v1::InventoryChunk { import_id: Vec::new(), index: chunk.index, assets, last_seen: Vec::new() };
             parts.push(v1::ImportInventoryRequest { part: Some(Part::Chunk(chunk)) });
         }
         InventoryServiceClient::new(self.channel.clone()).import_inventory(tokio_stream::iter(parts)).await?;

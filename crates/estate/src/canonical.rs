@@ -12,7 +12,8 @@
 //! A site is `"muster.v1.site\0"`, then name, realm, time zone, ranges (block, kind), zones (name, blocks, class,
 //! exposure, scan policy, approvals (ports, optional role, reason)), schedules (name, kind, every, anchor, ports,
 //! sample size, paused), scope (include, exclude, site rate, host rate, never payload, signature, signer), alive by,
-//! seen within, absent after, managed requires, removed. The revision is not part of it: the server counts it.
+//! seen within, absent after, managed requires, removed; where sources of the inventory have a precedence, then the text
+//! "inventory precedence" and their list. The revision is not part of it: the server counts it.
 
 use std::net::IpAddr;
 
@@ -42,6 +43,11 @@ pub fn canonical(site: &Site) -> Vec<u8> {
     to.number(site.absent_after_sweeps.into());
     to.list(&site.managed_requires, |to, wanted| to.word(*wanted));
     to.flag(site.removed);
+    // What was signed before there was a precedence has none, and keeps its encoding.
+    if !site.inventory_precedence.is_empty() {
+        to.text("inventory precedence");
+        to.list(&site.inventory_precedence, |to, source| to.text(source));
+    }
     to.0
 }
 

@@ -204,6 +204,8 @@ impl Changes {
         self.value(of, "seen_within", format_duration(before.seen_within), format_duration(after.seen_within));
         self.value(of, "absent_after_sweeps", before.absent_after_sweeps, after.absent_after_sweeps);
         self.value(of, "managed_requires", wanted(before), wanted(after));
+        let precedence = |site: &Site| format!("[{}]", site.inventory_precedence.join(", "));
+        self.value(of, "inventory.precedence", precedence(before), precedence(after));
         self.value(of, "removed", before.removed, after.removed);
     }
 

@@ -5,8 +5,10 @@ mod compare;
 mod csv;
 mod encode;
 mod error;
+pub mod identifier;
 mod row;
 mod seen;
+mod sources;
 mod state;
 
 pub use self::csv::read_csv;
@@ -15,4 +17,6 @@ pub use compare::{Comparison, compare};
 pub use encode::{canonical_asset, chunk_sha256};
 pub use error::StateError;
 pub use seen::check_assets;
+pub(crate) use seen::check_source;
+pub use sources::{CSV, Merged, Stated, merge};
 pub use state::{Effect, InventoryState, Outcome};

@@ -10,6 +10,8 @@ pub const RANGES_MAX: usize = 4_096;
 pub const ZONES_MAX: usize = 1_000;
 /// Blocks of a zone.
 pub const BLOCKS_MAX: usize = 1_024;
+/// Sources of an inventory that a site puts into an order.
+pub const SOURCES_MAX: usize = 32;
 /// Approvals of a zone.
 pub const APPROVALS_MAX: usize = 1_024;
 /// Schedules of a site.

@@ -208,6 +208,9 @@ pub struct Site {
     pub absent_after_sweeps: u32,
     /// What an asset needs to be managed.
     pub managed_requires: Vec<Requirement>,
+    /// Sources of the inventory, the one that is believed first in front; those that are not named come after, in the
+    /// order in which they were first imported.
+    pub inventory_precedence: Vec<String>,
     /// The site was taken out of the estate.
     pub removed: bool,
 }
@@ -261,4 +264,19 @@ pub struct Asset {
     pub criticality: String,
     /// How it is recognised.
     pub identifiers: Vec<Identifier>,
+    /// What each source says about it; empty where the CSV alone speaks in the whole inventory.
+    pub claims: Vec<Claim>,
+}
+
+/// What one source says about an asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The source: "csv", "netbox".
+    pub source: String,
+    /// Place of the source in the order in which sources were first imported, from 1.
+    pub rank: u32,
+    /// When the source last saw the asset; `None`: it does not say.
+    pub last_seen: Option<Timestamp>,
+    /// Its record, under its own key and without claims.
+    pub asset: Box<Asset>,
 }

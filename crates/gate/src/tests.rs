@@ -42,6 +42,7 @@ fn site(zones: Vec<Zone>) -> Site {
         seen_within: jiff::SignedDuration::from_hours(1),
         absent_after_sweeps: 3,
         managed_requires: vec![],
+        inventory_precedence: vec![],
         removed: false,
     }
 }

@@ -110,6 +110,14 @@ impl<A: Put, B: Put, C: Put, D: Put> Put for (A, B, C, D) {
     }
 }
 
+impl<A: Put, B: Put> Put for (A, B) {
+    #[inline]
+    fn put(&self, column: &mut Column) -> usize {
+        let [a, b] = column.inner.as_mut_slice() else { return 0 };
+        self.0.put(a) + self.1.put(b)
+    }
+}
+
 /// The values of one column of a block, or of the items of its arrays.
 #[derive(Debug, Default)]
 pub struct Column {

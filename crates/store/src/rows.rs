@@ -11,7 +11,8 @@ mod planned;
 mod proven;
 
 pub use declared::{
-    AssetIdentifier, BulletinRow, Command, DispositionRow, EstateRevision, InventoryChange, InventoryManifest,
+    AssetIdentifier, AssetSource, BulletinRow, Command, DispositionRow, EstateRevision, InventoryChange,
+    InventoryManifest,
 };
 pub use observed::{CertificateRow, ObservationRow, OrderOutcomeRow, SliceRow};
 pub use planned::{DrawRow, DrawnItemRow, OrderIssuedRow, SweepFinishedRow, SweepStartedRow};

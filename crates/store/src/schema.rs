@@ -51,6 +51,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     4 "proven" "0004-proven.sql";
     5 "views" "0005-views.sql";
     6 "overdue" "0006-overdue.sql";
+    7 "sources" "0007-sources.sql";
 ];
 
 /// The schema version that this program reads and writes.

@@ -39,6 +39,7 @@ fn site() -> Site {
         seen_within: SignedDuration::from_hours(24),
         absent_after_sweeps: 3,
         managed_requires: vec![Requirement::Owner, Requirement::SupportGroup],
+        inventory_precedence: Vec::new(),
         removed: false,
     }
 }
@@ -63,6 +64,7 @@ fn asset(host: u32) -> Asset {
             valid_from: None,
             valid_until: None,
         }],
+        claims: Vec::new(),
     }
 }
 

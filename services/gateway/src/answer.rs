@@ -4,11 +4,12 @@ use std::net::Ipv6Addr;
 
 use muster_bus::convert::time;
 use muster_proto::v1::{
-    Asset, BulletinRevision, Coverage, Draw, DrawnItem, Evidence, Finding, FindingGroup, Fingerprint, Host, Identifier,
-    ListedAsset, ListedBulletin, ListedFinding, ListedVerdict, Service, SiteSummary, Sweep, Verdict,
+    Asset, AssetClaims, BulletinRevision, Coverage, Draw, DrawnItem, Evidence, Finding, FindingGroup, Fingerprint,
+    Host, Identifier, ListedAsset, ListedBulletin, ListedFinding, ListedVerdict, Service, SiteSummary, Sweep, Verdict,
 };
 use muster_store::query as row;
 use muster_store::rows::{Id, Millis};
+use prost::Message;
 use prost_types::Timestamp;
 
 /// 0 is unset.
@@ -155,6 +156,8 @@ pub(crate) fn asset(row: row::ListedAsset) -> ListedAsset {
             base_image: row.base_image,
             criticality: row.criticality,
             identifiers: row.identifiers.into_iter().map(identifier).collect(),
+            // Written by the recorder as they came.
+            claims: AssetClaims::decode(row.claims.as_slice()).map(|claims| claims.claims).unwrap_or_default(),
         }),
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use muster_bus::convert::inventory::{asset_from_proto, asset_to_proto};
 use muster_bus::{Expect, SiteName, Subject};
-use muster_estate::inventory::{Comparison, Import, compare};
+use muster_estate::inventory::Import;
 use muster_estate::limits::{CHUNK_ASSETS_MAX, CHUNK_BYTES_MAX};
 use muster_estate::model::{Asset, Identifier, IdentifierKind};
 use muster_ids::{EventId, ImportId};
@@ -60,11 +60,6 @@ pub(crate) async fn assets_at(core: &Core, access: &Access, site: &SiteName, hea
     stored.assets.into_iter().map(read).collect()
 }
 
-/// What an import would change.
-pub(crate) fn difference(current: &[Asset], import: &Import) -> Comparison {
-    compare(current, import.chunks.iter().flat_map(|chunk| &chunk.assets))
-}
-
 /// Publishes an import: its chunks, which have no effect yet, then the manifest. The import has an id of its own, so
 /// that chunks of one that was cut off are nobody's.
 pub(crate) async fn publish_import(
@@ -83,6 +78,7 @@ pub(crate) async fn publish_import(
             import_id: import_id.to_vec(),
             index: chunk.index,
             assets: chunk.assets.iter().map(asset_to_proto).collect(),
+            last_seen: Vec::new(),
         });
         let event = draft(access, id, site.as_str(), body).belongs_to(import_id.as_bytes());
         core.publish(&subject, event, Expect::Any).await?;

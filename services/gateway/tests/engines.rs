@@ -25,9 +25,9 @@ use muster_proto::v1::ledger_service_client::LedgerServiceClient;
 use muster_proto::v1::watch_findings_response::Event;
 use muster_proto::v1::{
     ApplyEstateRequest, Asset, Block, EstateDocument, Finding, FindingState, HaltSet, Identifier,
-    ImportInventoryRequest, InventoryChunk, ListAssetsRequest, ListFindingsRequest, ListSitesRequest, Range, RangeKind,
-    SetHaltRequest, UpdateAssetsRequest, Verdict, VerdictBatch, VerdictChange, VerifyRequest, WatchFindingsRequest,
-    WatchFindingsResponse, import_inventory_request,
+    ImportInventoryRequest, InventoryChunk, ListAssetsRequest, ListFindingsRequest, ListSitesRequest, ListedAsset,
+    Range, RangeKind, SetHaltRequest, UpdateAssetsRequest, Verdict, VerdictBatch, VerdictChange, VerifyRequest,
+    WatchFindingsRequest, WatchFindingsResponse, import_inventory_request,
 };
 use muster_store::{Store, StoreOptions, TableEngine};
 use prost::Message;
@@ -348,13 +348,20 @@ fn asset(number: u8) -> Asset {
 }
 
 fn import(assets: Vec<Asset>, force: bool) -> impl Stream_<Item = ImportInventoryRequest> {
+    import_of("", assets, force)
+}
+
+fn import_of(origin: &str, assets: Vec<Asset>, force: bool) -> impl Stream_<Item = ImportInventoryRequest> {
     let header = import_inventory_request::Header {
         site: "cork".to_owned(),
         source: "test".to_owned(),
         validate_only: false,
         force,
+        origin: origin.to_owned(),
     };
-    let chunk = InventoryChunk { import_id: Vec::new(), index: 0, assets };
+    let seen = prost_types::Timestamp { seconds: 1_767_225_600, nanos: 0 };
+    let last_seen = if origin.is_empty() { Vec::new() } else { vec![seen; assets.len()] };
+    let chunk = InventoryChunk { import_id: Vec::new(), index: 0, assets, last_seen };
     let parts = [import_inventory_request::Part::Header(header), import_inventory_request::Part::Chunk(chunk)];
     futures::stream::iter(parts.map(|part| ImportInventoryRequest { part: Some(part) }))
 }
@@ -408,6 +415,65 @@ async fn an_inventory_is_imported_listed_and_kept_from_vanishing() {
     // And the books balance.
     let books = LedgerServiceClient::new(gateway.channel().await).verify(VerifyRequest {}).await.unwrap().into_inner();
     assert!(books.balanced, "{:?}", books.problems);
+    gateway.stop().await;
+    recording.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_source_of_an_inventory_replaces_only_what_it_said() {
+    let stack = Stack::start().await;
+    let recording = stack.recorder();
+    let gateway = stack.gateway().await;
+    let channel = gateway.channel().await;
+    let document = EstateDocument { inventory_precedence: vec!["servicenow".to_owned()], ..document("cork", 1) };
+    let apply = ApplyEstateRequest { documents: vec![document], ..Default::default() };
+    EstateServiceClient::new(channel.clone()).apply_estate(apply).await.unwrap();
+    let mut client = InventoryServiceClient::new(channel);
+    let csv: Vec<_> = (1..=12).map(asset).collect();
+    client.import_inventory(import(csv.clone(), false)).await.unwrap();
+
+    // Another source knows two of them under its own keys, and one more; its owner counts.
+    let theirs =
+        |number: u8, owner: &str| Asset { key: format!("s{number}"), owner: owner.to_owned(), ..asset(number) };
+    let servicenow = vec![theirs(1, "grace"), theirs(2, ""), theirs(40, "joan")];
+    let imported =
+        client.import_inventory(import_of("servicenow", servicenow.clone(), false)).await.unwrap().into_inner();
+    let of = imported.of_source.unwrap();
+    assert_eq!((of.added, of.removed, of.shared), (3, 0, 2));
+    assert_eq!(of.precedence, ["servicenow", "csv"], "as the estate declares it");
+    let at_least_sequence = imported.mutation.unwrap().sequence;
+    let list = ListAssetsRequest { site: "cork".to_owned(), page_size: 50, at_least_sequence, ..Default::default() };
+    let listed = client.list_assets(list.clone()).await.unwrap().into_inner().assets;
+    let owner = |listed: &[ListedAsset], key: &str| {
+        let row = listed.iter().find(|row| row.asset.as_ref().unwrap().key == key)?;
+        let asset = row.asset.clone().unwrap();
+        let sources =
+            asset.claims.iter().map(|claim| (claim.source.clone(), claim.last_seen.is_some())).collect::<Vec<_>>();
+        Some((asset.owner, sources))
+    };
+    let both = vec![("servicenow".to_owned(), true), ("csv".to_owned(), false)];
+    assert_eq!(listed.len(), 13);
+    assert_eq!(owner(&listed, "s1"), Some(("grace".to_owned(), both.clone())));
+    assert_eq!(owner(&listed, "s2"), Some(("ada".to_owned(), both)), "the other source fills the gap");
+    assert_eq!(owner(&listed, "web-03"), Some(("ada".to_owned(), vec![("csv".to_owned(), false)])));
+    let filter = ListAssetsRequest { filter: "source:servicenow".to_owned(), ..list.clone() };
+    assert_eq!(client.list_assets(filter).await.unwrap().into_inner().assets.len(), 3);
+
+    // What it no longer says goes, and nothing else; the tenth counts for it alone.
+    let less = vec![theirs(1, "grace")];
+    let refused = client.import_inventory(import_of("servicenow", less.clone(), false)).await.unwrap_err();
+    assert_eq!(refused.get_error_details().error_info().unwrap().reason, "MUS-4002");
+    let forced = client.import_inventory(import_of("servicenow", less, true)).await.unwrap().into_inner();
+    assert_eq!(forced.of_source.unwrap().removed, 2);
+    let at_least_sequence = forced.mutation.unwrap().sequence;
+    let list = ListAssetsRequest { at_least_sequence, ..list };
+    let listed = client.list_assets(list.clone()).await.unwrap().into_inner().assets;
+    assert_eq!((listed.len(), owner(&listed, "s40")), (12, None));
+    assert_eq!(owner(&listed, "web-02").unwrap().0, "ada", "and the key is that of the file again");
+    let again = client.import_inventory(import(csv, false)).await.unwrap().into_inner();
+    assert!(again.mutation.is_none() && again.unchanged == 12, "{again:?}");
+    let wrong = client.import_inventory(import_of("Service Now", vec![asset(1)], true)).await.unwrap_err();
+    assert_eq!(wrong.get_error_details().error_info().unwrap().reason, "MUS-1006", "{wrong}");
     gateway.stop().await;
     recording.abort();
 }

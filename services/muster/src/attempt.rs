@@ -198,6 +198,7 @@ fn site(block: IpNet) -> Result<Site, Failure> {
         seen_within: defaults::SEEN_WITHIN,
         absent_after_sweeps: defaults::ABSENT_AFTER_SWEEPS,
         managed_requires: defaults::MANAGED_REQUIRES.to_vec(),
+        inventory_precedence: Vec::new(),
         removed: false,
     })
 }

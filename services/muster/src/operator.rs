@@ -18,6 +18,7 @@ mod finding;
 mod gate;
 mod halt;
 mod host;
+mod input;
 mod inventory;
 mod letters;
 mod listing;
@@ -25,6 +26,7 @@ mod names;
 mod output;
 mod page;
 mod progress;
+mod seen;
 mod sign;
 mod site;
 mod sweep;
@@ -79,6 +81,9 @@ pub enum OperatorCommand {
     /// What should be there: the assets of each site
     #[command(subcommand, after_help = inventory::EXAMPLES)]
     Inventory(inventory::InventoryCommand),
+    /// What leases, neighbours, switches and sensors saw, beside what the inventory knows
+    #[command(subcommand, after_help = seen::EXAMPLES)]
+    Seen(seen::SeenCommand),
     /// Security advisories of every feed
     #[command(subcommand, after_help = bulletin::EXAMPLES)]
     Bulletin(bulletin::BulletinCommand),
@@ -127,6 +132,7 @@ async fn run_with(command: OperatorCommand, client: &Client, output: &mut Output
         OperatorCommand::Site(command) => Box::pin(site::run(command, client, output)).await,
         OperatorCommand::Apply(args) => Box::pin(apply::run(args, client, output)).await,
         OperatorCommand::Inventory(command) => Box::pin(inventory::run(command, client, output)).await,
+        OperatorCommand::Seen(command) => Box::pin(seen::run(command, client, output)).await,
         OperatorCommand::Bulletin(command) => Box::pin(bulletin::run(command, client, output)).await,
         OperatorCommand::Halt(args) => Box::pin(halt::halt(args, client, output)).await,
         OperatorCommand::Resume(args) => Box::pin(halt::resume(args, client, output)).await,

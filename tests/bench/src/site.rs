@@ -79,6 +79,7 @@ fn document() -> anyhow::Result<Site> {
         seen_within: SignedDuration::from_hours(16),
         absent_after_sweeps: 2,
         managed_requires: vec![Requirement::Owner],
+        inventory_precedence: Vec::new(),
         removed: false,
     })
 }
@@ -99,5 +100,6 @@ fn asset(address: Ipv4Addr) -> Asset {
             valid_from: None,
             valid_until: None,
         }],
+        claims: Vec::new(),
     }
 }

@@ -33,6 +33,7 @@ pub fn site_to_proto(site: &Site) -> v1::EstateDocument {
         managed_requires: site.managed_requires.iter().map(|wanted| requirement_name(*wanted).to_owned()).collect(),
         content_sha256: Vec::new(),
         removed: site.removed,
+        inventory_precedence: site.inventory_precedence.clone(),
     }
 }
 
@@ -61,6 +62,7 @@ pub fn site_from_proto(document: &v1::EstateDocument) -> Result<Site, ConvertErr
             requirement_from_name(name).ok_or_else(|| ConvertError::new(field, format!("unknown requirement {name:?}")))
         })?,
         removed: document.removed,
+        inventory_precedence: document.inventory_precedence.clone(),
     })
 }
 

@@ -1,12 +1,14 @@
 //! Inventory records.
 
-use muster_estate::model::{Asset, Identifier, IdentifierKind};
+use muster_estate::model::{Asset, Claim, Identifier, IdentifierKind};
 use muster_proto::v1;
 
 use super::{ConvertError, time};
 
 /// Identifiers that one asset may have.
 const IDENTIFIERS_MAX: usize = 256;
+/// Sources that may speak about one asset.
+const CLAIMS_MAX: usize = 16;
 
 /// To the wire.
 #[must_use]
@@ -21,7 +23,33 @@ pub fn asset_to_proto(asset: &Asset) -> v1::Asset {
         base_image: asset.base_image.clone(),
         criticality: asset.criticality.clone(),
         identifiers: asset.identifiers.iter().map(identifier_to_proto).collect(),
+        claims: asset.claims.iter().map(claim_to_proto).collect(),
     }
+}
+
+fn claim_to_proto(claim: &Claim) -> v1::AssetClaim {
+    v1::AssetClaim {
+        source: claim.source.clone(),
+        rank: claim.rank,
+        last_seen: claim.last_seen.map(time::to_proto),
+        asset: Some(asset_to_proto(&claim.asset)),
+    }
+}
+
+fn claim_from_proto(field: &str, claim: &v1::AssetClaim) -> Result<Claim, ConvertError> {
+    let Some(asset) = &claim.asset else { return Err(ConvertError::new(format!("{field}.asset"), "not set")) };
+    if !asset.claims.is_empty() {
+        return Err(ConvertError::new(format!("{field}.asset.claims"), "a claim holds no claims"));
+    }
+    if claim.source.is_empty() {
+        return Err(ConvertError::new(format!("{field}.source"), "not set"));
+    }
+    Ok(Claim {
+        source: claim.source.clone(),
+        rank: claim.rank,
+        last_seen: time::optional(&format!("{field}.last_seen"), claim.last_seen.as_ref())?,
+        asset: Box::new(asset_from_proto(&format!("{field}.asset"), asset)?),
+    })
 }
 
 /// From the wire.
@@ -41,6 +69,12 @@ pub fn asset_from_proto(field: &str, asset: &v1::Asset) -> Result<Asset, Convert
         .enumerate()
         .map(|(index, identifier)| identifier_from_proto(&format!("{field}.identifiers[{index}]"), identifier))
         .collect::<Result<_, _>>()?;
+    if asset.claims.len() > CLAIMS_MAX {
+        return Err(ConvertError::new(format!("{field}.claims"), format!("at most {CLAIMS_MAX}")));
+    }
+    let claims = asset.claims.iter().enumerate();
+    let claims = claims.map(|(index, claim)| claim_from_proto(&format!("{field}.claims[{index}]"), claim));
+    let claims = claims.collect::<Result<_, _>>()?;
     Ok(Asset {
         key: asset.key.clone(),
         name: asset.name.clone(),
@@ -51,6 +85,7 @@ pub fn asset_from_proto(field: &str, asset: &v1::Asset) -> Result<Asset, Convert
         base_image: asset.base_image.clone(),
         criticality: asset.criticality.clone(),
         identifiers,
+        claims,
     })
 }
 

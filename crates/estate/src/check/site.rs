@@ -7,9 +7,10 @@ use jiff::SignedDuration;
 
 use super::Subject;
 use crate::files::prose_problem;
+use crate::inventory::check_source;
 use crate::limits::{
     ABSENT_AFTER_SWEEPS_MAX, APPROVALS_MAX, BLOCKS_MAX, DAYS_MAX, PORT_RANGES_MAX, RANGES_MAX, RATE_HOST_PPS_MAX,
-    RATE_SITE_PPS_MAX, SAMPLE_SIZE_MAX, SCHEDULES_MAX, ZONES_MAX,
+    RATE_SITE_PPS_MAX, SAMPLE_SIZE_MAX, SCHEDULES_MAX, SOURCES_MAX, ZONES_MAX,
 };
 use crate::lookup::{BlockSet, not_unicast};
 use crate::model::{PortRange, Schedule, ScheduleKind, Zone};
@@ -66,6 +67,15 @@ impl Checker<'_> {
         wanted.dedup();
         if wanted.len() != site.managed_requires.len() {
             self.wrong("managed_requires", "managed_requires names something twice");
+        }
+        if site.inventory_precedence.len() > SOURCES_MAX {
+            self.wrong("inventory", format!("inventory.precedence names at most {SOURCES_MAX} sources"));
+        }
+        for (index, source) in site.inventory_precedence.iter().enumerate().take(SOURCES_MAX) {
+            self.check("inventory", check_source(source).err());
+            if site.inventory_precedence.iter().take(index).any(|other| other == source) {
+                self.wrong("inventory", format!("inventory.precedence names {} twice", shown(source)));
+            }
         }
     }
 

@@ -7,14 +7,14 @@ use super::fields::{Fields, bytes, flag, list, number, parsed, prose, text, word
 use super::tree::{Node, Value};
 use super::{Declared, Places};
 use crate::defaults;
-use crate::limits::{APPROVALS_MAX, BLOCKS_MAX, PORT_RANGES_MAX, RANGES_MAX, SCHEDULES_MAX, ZONES_MAX};
+use crate::limits::{APPROVALS_MAX, BLOCKS_MAX, PORT_RANGES_MAX, RANGES_MAX, SCHEDULES_MAX, SOURCES_MAX, ZONES_MAX};
 use crate::model::{
     AliveBy, Approval, Exposure, PortRange, Range, RangeKind, ScanPolicy, ScanScope, Schedule, Site, Zone,
 };
 use crate::problem::{Problem, shown};
 use crate::words::{WordError, format_ports, parse_block, parse_duration, parse_ports};
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "site",
     "revision",
     "realm",
@@ -27,6 +27,7 @@ const KEYS: [&str; 13] = [
     "zones",
     "schedules",
     "scope",
+    "inventory",
     "removed",
 ];
 
@@ -71,9 +72,20 @@ pub(super) fn read(document: &Node) -> Result<Declared, Problem> {
         managed_requires: fields.or("managed_requires", defaults::MANAGED_REQUIRES.to_vec(), |node| {
             list(node, "managed_requires", 3)?.iter().map(word).collect()
         })?,
+        inventory_precedence: match fields.node("inventory") {
+            Some(node) => precedence(node)?,
+            None => Vec::new(),
+        },
         removed: fields.or("removed", false, flag)?,
     };
     Ok(Declared { site, places })
+}
+
+/// What is said about the sources of the inventory: which of them is believed first.
+fn precedence(node: &Node) -> Result<Vec<String>, Problem> {
+    let fields = Fields::new(node, "an inventory", &["precedence"])?;
+    let sources = list(fields.needed("precedence")?, "precedence", SOURCES_MAX)?;
+    sources.iter().map(|source| text(source).map(str::to_owned)).collect()
 }
 
 /// A range: a block alone, which is static, or a block with its kind.

@@ -21,8 +21,15 @@ struct SiteFile<'a> {
     zones: Vec<ZoneFile<'a>>,
     schedules: Vec<ScheduleFile<'a>>,
     scope: ScopeFile,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inventory: Option<InventoryFile<'a>>,
     #[serde(skip_serializing_if = "is_false")]
     removed: bool,
+}
+
+#[derive(Serialize)]
+struct InventoryFile<'a> {
+    precedence: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -126,6 +133,8 @@ pub fn to_yaml(site: &Site) -> Result<String, serde_norway::Error> {
             signature: hex::encode(&site.scope.signature),
             signer: hex::encode(&site.scope.signer),
         },
+        inventory: (!site.inventory_precedence.is_empty())
+            .then(|| InventoryFile { precedence: &site.inventory_precedence }),
         removed: site.removed,
     })
 }

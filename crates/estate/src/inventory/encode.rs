@@ -2,7 +2,8 @@
 //!
 //! An asset is key, name, owner, support group, role, zone, base image, criticality (texts), then the list of its
 //! identifiers: kind and value (texts, the kinds as `muster.v1.Identifier` names them), optional valid from, optional
-//! valid until. Identifiers are a set: each encoding stands once, in ascending order of bytes.
+//! valid until. Identifiers are a set: each encoding stands once, in ascending order of bytes. Where there are claims of
+//! sources, their number and each of them follow: source (text), rank (number), optional last seen, its own asset.
 //!
 //! A chunk's hash is SHA-256 over `"muster.v1.inventory-chunk\0"`, the number of assets as u32, and each asset's
 //! encoding preceded by its length.
@@ -36,6 +37,16 @@ pub fn canonical_asset(asset: &Asset) -> Vec<u8> {
     to.length(identifiers.len());
     for identifier in identifiers {
         to.0.extend_from_slice(&identifier);
+    }
+    // Where the CSV alone speaks there are none, and the encoding is what it was before there were sources.
+    if !asset.claims.is_empty() {
+        to.length(asset.claims.len());
+        for claim in &asset.claims {
+            to.text(&claim.source);
+            to.number(claim.rank.into());
+            to.optional(claim.last_seen, Encoder::instant);
+            to.bytes(&canonical_asset(&claim.asset));
+        }
     }
     to.0
 }

@@ -1,10 +1,9 @@
 //! One row of an inventory file.
 
-use std::net::IpAddr;
-
 use csv::ByteRecord;
 use jiff::Timestamp;
 
+use super::identifier::{address, host_name, mac};
 use super::seen::check_asset;
 use crate::limits::{FIELD_BYTES_MAX, IDENTIFIERS_MAX};
 use crate::model::{Asset, Identifier, IdentifierKind};
@@ -80,6 +79,7 @@ pub(super) fn read_row(columns: &[Column], record: &ByteRecord) -> Result<Asset,
         base_image: String::new(),
         criticality: String::new(),
         identifiers: Vec::new(),
+        claims: Vec::new(),
     };
     let (mut valid_from, mut valid_until) = (None, None);
     let mut kinds = Vec::new();
@@ -96,7 +96,7 @@ pub(super) fn read_row(columns: &[Column], record: &ByteRecord) -> Result<Asset,
             Column::Criticality => text.clone_into(&mut asset.criticality),
             Column::Address => each(text, &mut kinds, |part| address(part).map(IdentifierKind::Address))?,
             Column::Mac => each(text, &mut kinds, |part| mac(part).map(IdentifierKind::Mac))?,
-            Column::Fqdn => each(text, &mut kinds, |part| fqdn(part).map(IdentifierKind::Fqdn))?,
+            Column::Fqdn => each(text, &mut kinds, |part| host_name(part).map(IdentifierKind::Fqdn))?,
             Column::DirectoryId => each(text, &mut kinds, |part| Ok(IdentifierKind::DirectoryId(part.to_owned())))?,
             Column::Serial => each(text, &mut kinds, |part| Ok(IdentifierKind::Serial(part.to_owned())))?,
             Column::CloudId => each(text, &mut kinds, |part| Ok(IdentifierKind::CloudId(part.to_owned())))?,
@@ -135,42 +135,6 @@ fn each(
         }
     }
     Ok(())
-}
-
-fn address(text: &str) -> Result<IpAddr, String> {
-    text.parse::<IpAddr>()
-        .map(|address| address.to_canonical())
-        .map_err(|_| format!("{} is no IP address", shown(text)))
-}
-
-/// A MAC address in any of the usual notations, as lower case with colons.
-fn mac(text: &str) -> Result<String, String> {
-    let wrong = || format!("{} is no MAC address; write 00:1a:2b:3c:4d:5e", shown(text));
-    let groups: Vec<&str> = text.split([':', '-', '.']).collect();
-    // 001a2b3c4d5e; 001a.2b3c.4d5e; 00:1a:2b:3c:4d:5e
-    let group_length = match groups.len() {
-        1 => 12,
-        3 => 4,
-        6 => 2,
-        _ => return Err(wrong()),
-    };
-    if groups.iter().any(|group| group.len() != group_length) {
-        return Err(wrong());
-    }
-    let mut bytes = [0; 6];
-    hex::decode_to_slice(groups.concat(), &mut bytes).map_err(|_| wrong())?;
-    Ok(bytes.map(|byte| format!("{byte:02x}")).join(":"))
-}
-
-/// A host name: labels of 1 to 63 letters, digits, "-" and "_" (RFC 1123; "_" is common in practice), 253 in all.
-fn fqdn(text: &str) -> Result<String, String> {
-    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let label = |label: &str| !label.is_empty() && label.len() <= 63 && label.bytes().all(letter);
-    if name.len() > 253 || !name.split('.').all(label) {
-        return Err(format!("{} is no host name", shown(text)));
-    }
-    Ok(name)
 }
 
 fn instant(column: Column, text: &str) -> Result<Option<Timestamp>, String> {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::encode::canonical_asset;
 use crate::limits::{ASSET_BYTES_MAX, FIELD_BYTES_MAX, IDENTIFIERS_MAX};
-use crate::model::{Asset, Identifier, IdentifierKind};
+use crate::model::{Asset, Claim, Identifier, IdentifierKind};
 use crate::problem::{Collector, Problem, Problems, shown};
 
 /// Assets that may hold one address one after the other: a lease a week for a year. It keeps the search short.
@@ -68,9 +68,41 @@ pub(super) fn check_asset(asset: &Asset) -> Result<(), String> {
             return Err(format!("valid_until {until} is not after valid_from {from}"));
         }
     }
+    check_claims(&asset.claims)?;
     let bytes = canonical_asset(asset).len();
     if bytes > ASSET_BYTES_MAX {
         return Err(format!("asset {} has {bytes} bytes, at most {ASSET_BYTES_MAX}", shown(&asset.key)));
+    }
+    Ok(())
+}
+
+/// Sources that speak about one asset at most.
+const CLAIMS_MAX: usize = 16;
+
+fn check_claims(claims: &[Claim]) -> Result<(), String> {
+    if claims.len() > CLAIMS_MAX {
+        return Err(format!("more than {CLAIMS_MAX} sources speak about it"));
+    }
+    for (index, claim) in claims.iter().enumerate() {
+        check_source(&claim.source)?;
+        if claims.iter().skip(index + 1).any(|other| other.source == claim.source) {
+            return Err(format!("source {} speaks about it twice", shown(&claim.source)));
+        }
+        if !claim.asset.claims.is_empty() {
+            return Err(format!("what source {} says holds claims itself", shown(&claim.source)));
+        }
+        check_asset(&claim.asset)?;
+    }
+    Ok(())
+}
+
+/// Whether a source has a name that can stand in a list of an estate file.
+pub(crate) fn check_source(source: &str) -> Result<(), String> {
+    const SOURCE_BYTES_MAX: usize = 63;
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    if source.is_empty() || source.len() > SOURCE_BYTES_MAX || !source.bytes().all(letter) {
+        let source = shown(source);
+        return Err(format!("{source} names no source; write 1 to 63 of a-z, 0-9, \"-\" and \"_\""));
     }
     Ok(())
 }
@@ -127,6 +159,6 @@ impl Seen {
 }
 
 /// Whether a time that ends lies wholly before one that starts.
-fn ends_before(end: Option<Timestamp>, start: Option<Timestamp>) -> bool {
+pub(super) fn ends_before(end: Option<Timestamp>, start: Option<Timestamp>) -> bool {
     matches!((end, start), (Some(end), Some(start)) if end <= start)
 }

@@ -28,6 +28,7 @@ fn asset(key: u32, owner: &str, address: Option<u32>) -> Asset {
             .map(|low| Identifier { kind: kind(low), valid_from: None, valid_until: None })
             .into_iter()
             .collect(),
+        claims: Vec::new(),
     }
 }
 

@@ -8,4 +8,5 @@ mod inventory;
 mod lookup;
 mod parse;
 mod scope;
+mod sources;
 mod strategy;

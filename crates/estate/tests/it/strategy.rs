@@ -122,8 +122,10 @@ fn scope() -> impl Strategy<Value = ScanScope> {
 pub(crate) fn site() -> impl Strategy<Value = Site> {
     let requirements = vec![Requirement::Owner, Requirement::SupportGroup, Requirement::BaseImage];
     let head = (0..9_u64, word::<AliveBy>(), word::<RangeKind>(), subsequence(requirements, 0..=3), 1..9_u32);
-    (head, zones(), schedules(), scope(), any::<bool>()).prop_map(
-        |((revision, alive_by, kind, managed_requires, absent_after_sweeps), zones, schedules, scope, removed)| Site {
+    let sources = subsequence(vec!["servicenow".to_owned(), "ad".to_owned(), "csv".to_owned()], 0..=3);
+    let tail = (any::<bool>(), sources);
+    (head, zones(), schedules(), scope(), tail).prop_map(
+        |((revision, alive_by, kind, managed_requires, absent_after_sweeps), zones, schedules, scope, tail)| Site {
             name: "dublin".to_owned(),
             revision,
             realm: "corp".to_owned(),
@@ -139,7 +141,8 @@ pub(crate) fn site() -> impl Strategy<Value = Site> {
             seen_within: SignedDuration::from_hours(5),
             absent_after_sweeps,
             managed_requires,
-            removed,
+            inventory_precedence: tail.1,
+            removed: tail.0,
         },
     )
 }
@@ -159,6 +162,7 @@ pub(crate) fn small() -> Site {
         seen_within: SignedDuration::from_hours(24),
         absent_after_sweeps: 3,
         managed_requires: vec![Requirement::Owner],
+        inventory_precedence: Vec::new(),
         removed: false,
     }
 }

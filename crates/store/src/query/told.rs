@@ -29,6 +29,8 @@ pub struct ListedAsset {
     pub base_image: String,
     pub criticality: String,
     pub identifiers: Vec<Identifier>,
+    #[serde(with = "serde_bytes")]
+    pub claims: Vec<u8>,
     pub revision: u64,
     pub changed_at: Millis,
 }
@@ -170,7 +172,7 @@ macro_rules! assets {
 
 const ASSET_SELECT: &str = "t.site AS site, t.key AS key, t.name AS name, t.owner AS owner, t.support_group AS support_group, \
      t.role AS role, t.zone AS zone, t.base_image AS base_image, t.criticality AS criticality, \
-     t.identifiers AS identifiers, greatest(t.revision, t.base_revision) AS revision, t.occurred_at AS changed_at";
+     t.identifiers AS identifiers, t.claims AS claims, greatest(t.revision, t.base_revision) AS revision, t.occurred_at AS changed_at";
 
 /// Fields of an asset that a filter may name.
 pub const ASSET_COLUMNS: &[Column] = &[
@@ -184,6 +186,7 @@ pub const ASSET_COLUMNS: &[Column] = &[
     Column { name: "base_image", sql: "t.base_image", kind: Kind::Text },
     Column { name: "criticality", sql: "t.criticality", kind: Kind::Text },
     Column { name: "identifier", sql: "tupleElement(t.identifiers, 2)", kind: Kind::Texts },
+    Column { name: "source", sql: "tupleElement(t.sources, 1)", kind: Kind::Texts },
     Column { name: "changed_at", sql: "t.occurred_at", kind: Kind::Time },
 ];
 

@@ -5,6 +5,9 @@ use super::{Id, Millis, row};
 /// Kind, value, valid from, valid until.
 pub type AssetIdentifier<'a> = (&'a str, &'a str, Millis, Millis);
 
+/// Source, last seen.
+pub type AssetSource<'a> = (&'a str, Millis);
+
 row! {
     /// One asset of a delta or of an import's chunk; only the key is set where it was removed.
     /// `import_id` is zero for a delta, `revision` is zero for a chunk. Identity: (event, position).
@@ -25,6 +28,10 @@ row! {
         criticality: &'a str,
         #[serde(borrow)]
         identifiers: Vec<AssetIdentifier<'a>>,
+        #[serde(borrow)]
+        sources: Vec<AssetSource<'a>>,
+        #[serde(with = "serde_bytes")]
+        claims: &'a [u8],
         actor_subject: &'a str,
         actor_issuer: &'a str,
         actor_on_behalf_of: &'a str,

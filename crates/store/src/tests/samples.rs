@@ -219,6 +219,8 @@ pub(super) fn asset(key: &'static str, import: Id, stream_sequence: u64) -> Inve
         base_image: "deb12",
         criticality: "high",
         identifiers: vec![("address", "127.20.0.7", NOON, 0), ("mac", "00:00:5e:00:53:01", 0, NOON)],
+        sources: vec![("netbox", NOON)],
+        claims: &[10, 8, 10, 6, 110, 101, 116, 98, 111, 120],
         actor_subject: "cn=ada",
         actor_issuer: "mtls",
         actor_on_behalf_of: "ops",

@@ -65,6 +65,7 @@ pub(crate) fn site(revision: u64) -> Site {
         seen_within: SignedDuration::from_hours(16),
         absent_after_sweeps: 2,
         managed_requires: vec![Requirement::Owner, Requirement::SupportGroup, Requirement::BaseImage],
+        inventory_precedence: Vec::new(),
         removed: false,
     }
 }
@@ -84,6 +85,7 @@ pub(crate) fn asset(key: &str, address: &str) -> Asset {
             valid_from: None,
             valid_until: None,
         }],
+        claims: Vec::new(),
     }
 }
 

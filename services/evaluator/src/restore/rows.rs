@@ -161,6 +161,9 @@ pub(crate) fn asset_of_row(row: ListedAsset) -> Result<(u64, Asset), EvaluatorEr
         base_image: row.base_image,
         criticality: row.criticality,
         identifiers: Vec::new(),
+        claims: v1::AssetClaims::decode(row.claims.as_slice())
+            .map_err(|error| EvaluatorError::ReadBack { what: "claims of sources", cause: error.to_string() })?
+            .claims,
     };
     let mut times = Vec::with_capacity(row.identifiers.len());
     for (kind, value, from, until) in row.identifiers {

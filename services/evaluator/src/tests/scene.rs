@@ -59,6 +59,7 @@ fn document(revision: u64) -> Site {
         seen_within: SignedDuration::from_hours(16),
         absent_after_sweeps: 2,
         managed_requires: vec![Requirement::Owner],
+        inventory_precedence: Vec::new(),
         removed: false,
     }
 }
@@ -83,6 +84,7 @@ fn asset(last: u8, owner: &str) -> Asset {
             valid_from: None,
             valid_until: Some(second(1_000_000)),
         }],
+        claims: Vec::new(),
     }
 }
 
@@ -253,8 +255,12 @@ pub(super) async fn declare(world: &World) {
         muster_estate::inventory::import(vec![asset(1, "ann"), asset(2, "bob"), asset(3, "eve"), asset(4, "")]);
     for chunk in &import.chunks {
         let assets = chunk.assets.iter().map(asset_to_proto).collect();
-        let body =
-            Body::InventoryChunk(v1::InventoryChunk { import_id: import_id.to_vec(), index: chunk.index, assets });
+        let body = Body::InventoryChunk(v1::InventoryChunk {
+            import_id: import_id.to_vec(),
+            index: chunk.index,
+            assets,
+            last_seen: Vec::new(),
+        });
         world.publish(&Subject::inventory_chunk(&name), second(1), name.as_str(), body).await;
     }
     let manifest = v1::InventoryManifest {

@@ -174,7 +174,9 @@ impl FindingRpc {
             return Err(ApiError::field("asset", "the host is not in the inventory: say as which asset it is adopted"));
         };
         let site = site_name("site", &row.site)?;
-        let asset = with_address(asset_from_proto("asset", asset)?, plain(row.address));
+        let mut asset = with_address(asset_from_proto("asset", asset)?, plain(row.address));
+        // What sources say is theirs to say.
+        asset.claims.clear();
         let head = head(&self.0, access, &site).await?;
         publish_delta(&self.0, access, &site, head, &[asset], Vec::new()).await?;
         Ok(())

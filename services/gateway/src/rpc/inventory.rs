@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use muster_bus::SiteName;
 use muster_bus::convert::inventory::asset_from_proto;
-use muster_estate::inventory::{Comparison, import};
+use muster_bus::convert::time;
+use muster_estate::inventory::{CSV, Comparison, Merged, Stated, compare, import, merge};
 use muster_estate::limits::{ASSET_BYTES_MAX, ROWS_MAX};
 use muster_estate::model::Asset;
 use muster_proto::v1::import_inventory_request::{Header, Part};
 use muster_proto::v1::inventory_service_server::InventoryService;
 use muster_proto::v1::{
-    ImportInventoryRequest, ImportInventoryResponse, ListAssetsRequest, ListAssetsResponse, UpdateAssetsRequest,
-    UpdateAssetsResponse,
+    ImportInventoryRequest, ImportInventoryResponse, ListAssetsRequest, ListAssetsResponse, SourceDifference,
+    UpdateAssetsRequest, UpdateAssetsResponse,
 };
 use muster_store::query::{ASSET_COLUMNS, AssetKey, Compare, Filter, Value};
 use prost::Message;
@@ -22,7 +23,7 @@ use crate::answer;
 use crate::core::{Core, site_name};
 use crate::error::{Answer, ApiError, Reason};
 use crate::guard::Access;
-use crate::inventory_log::{Head, assets_at, difference, head, publish_delta, publish_import};
+use crate::inventory_log::{Head, assets_at, head, publish_delta, publish_import};
 use crate::lists::{Asked, Listing};
 
 /// The service.
@@ -44,9 +45,9 @@ impl InventoryService for InventoryRpc {
         let Some(Part::Header(header)) = first else {
             return Err(ApiError::new(Reason::ImportInvalid, "the first message is the header").into());
         };
-        let (site, _) = self.0.site(&access, &header.site).await?;
+        let (site, declared) = self.0.site(&access, &header.site).await?;
         let assets = read_assets(&mut parts, self.0.import_max_bytes).await?;
-        Ok(Response::new(self.import(&access, &site, header, assets).await?))
+        Ok(Response::new(self.import(&access, &site, &declared.inventory_precedence, header, assets).await?))
     }
 
     async fn update_assets(
@@ -64,9 +65,9 @@ impl InventoryService for InventoryRpc {
 }
 
 /// Collects the chunks of an import: numbered from 0 without a gap, every asset in order, no key twice, bounded.
-async fn read_assets(parts: &mut Streaming<ImportInventoryRequest>, bytes_max: usize) -> Result<Vec<Asset>, Status> {
+async fn read_assets(parts: &mut Streaming<ImportInventoryRequest>, bytes_max: usize) -> Result<Vec<Stated>, Status> {
     let wrong = |text: String| ApiError::new(Reason::ImportInvalid, text);
-    let mut assets: Vec<Asset> = Vec::new();
+    let mut assets: Vec<Stated> = Vec::new();
     let mut keys = HashSet::new();
     let (mut bytes, mut next) = (0_usize, 0_u32);
     while let Some(message) = parts.message().await? {
@@ -83,13 +84,23 @@ async fn read_assets(parts: &mut Streaming<ImportInventoryRequest>, bytes_max: u
                 format!("an import is at most {bytes_max} bytes and {ROWS_MAX} assets (gateway.import_max_bytes)");
             return Err(ApiError::new(Reason::TooLarge, text).into());
         }
+        if !chunk.last_seen.is_empty() && chunk.last_seen.len() != chunk.assets.len() {
+            let (found, wanted) = (chunk.last_seen.len(), chunk.assets.len());
+            return Err(wrong(format!("chunk {}: {found} times of last seen for {wanted} assets", chunk.index)).into());
+        }
         for (place, asset) in chunk.assets.iter().enumerate() {
             let field = format!("chunk[{}].assets[{place}]", chunk.index);
             let asset = read_asset(&field, asset)?;
+            if !asset.claims.is_empty() {
+                return Err(wrong(format!("{field}: an import is what one source says, and holds no claims")).into());
+            }
             if !keys.insert(asset.key.clone()) {
                 return Err(wrong(format!("{field}: key {:?} stands twice", asset.key)).into());
             }
-            assets.push(asset);
+            let last_seen = chunk.last_seen.get(place).filter(|at| **at != prost_types::Timestamp::default());
+            let last_seen = time::optional(&format!("chunk[{}].last_seen[{place}]", chunk.index), last_seen);
+            let last_seen = last_seen.map_err(ApiError::from)?;
+            assets.push(Stated { asset, last_seen });
         }
     }
     Ok(assets)
@@ -107,16 +118,22 @@ impl InventoryRpc {
         &self,
         access: &Access,
         site: &SiteName,
+        precedence: &[String],
         header: Header,
-        assets: Vec<Asset>,
+        stated: Vec<Stated>,
     ) -> Answer<ImportInventoryResponse> {
         let head = head(&self.0, access, site).await?;
         let current = assets_at(&self.0, access, site, head).await?;
-        let import = import(assets);
-        let comparison = difference(&current, &import);
-        drop(current);
-        if comparison.would_vanish_too_many() && !header.force && !header.validate_only {
-            let removed = comparison.removed.len();
+        let source = if header.origin.is_empty() { CSV } else { &header.origin };
+        let before = current.clone();
+        let merged =
+            merge(current, source, stated, precedence).map_err(|what| ApiError::new(Reason::ImportInvalid, what))?;
+        let comparison = compare(&before, &merged.assets);
+        drop(before);
+        let of_source = of_source(source, &merged);
+        let import = import(merged.assets);
+        if merged.of_source.would_vanish_too_many() && !header.force && !header.validate_only {
+            let removed = merged.of_source.removed.len();
             let text = format!(
                 "{removed} assets of site {site} would vanish, more than a tenth; repeat with force if it is meant"
             );
@@ -128,12 +145,14 @@ impl InventoryRpc {
         } else {
             Some(publish_import(&self.0, access, site, head, import, header.source).await?)
         };
-        Ok(imported(head, &comparison, mutation))
+        Ok(imported(head, &comparison, of_source, mutation))
     }
 
     async fn update(&self, access: &Access, request: UpdateAssetsRequest) -> Answer<UpdateAssetsResponse> {
         let (site, _) = self.0.site(access, &request.site).await?;
-        let read = |(place, asset)| read_asset(&format!("upserts[{place}]"), asset);
+        // What sources say is theirs to say: a change of single assets counts as a line of the CSV.
+        let bare = |asset: Asset| Asset { claims: Vec::new(), ..asset };
+        let read = |(place, asset)| read_asset(&format!("upserts[{place}]"), asset).map(bare);
         let upserts = request.upserts.iter().enumerate().map(read).collect::<Answer<Vec<_>>>()?;
         if upserts.is_empty() && request.removals.is_empty() {
             return Err(ApiError::field("upserts", "name an asset to upsert or to remove"));
@@ -181,6 +200,7 @@ impl InventoryRpc {
 fn imported(
     head: Head,
     comparison: &Comparison,
+    of_source: SourceDifference,
     mutation: Option<muster_proto::v1::Mutation>,
 ) -> ImportInventoryResponse {
     let examples = [("+", &comparison.added), ("~", &comparison.changed), ("-", &comparison.removed)];
@@ -196,5 +216,19 @@ fn imported(
         unchanged: comparison.unchanged,
         examples: examples.collect(),
         mutation,
+        of_source: Some(of_source),
+    }
+}
+
+fn of_source(source: &str, merged: &Merged) -> SourceDifference {
+    let Comparison { added, changed, removed, unchanged } = &merged.of_source;
+    SourceDifference {
+        source: source.to_owned(),
+        added: added.len() as u64,
+        changed: changed.len() as u64,
+        removed: removed.len() as u64,
+        unchanged: *unchanged,
+        shared: merged.shared,
+        precedence: merged.precedence.clone(),
     }
 }

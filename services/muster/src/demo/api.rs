@@ -41,11 +41,11 @@ impl Api {
 
     pub(crate) async fn import(&self, site: &str, source: &str, assets: Vec<Asset>) -> Result<u64, Failure> {
         use v1::import_inventory_request::{Header, Part};
-        let header = Header { site: site.to_owned(), source: source.to_owned(), validate_only: false, force: false };
+        let header = Header { site: site.to_owned(), source: source.to_owned(), ..Header::default() };
         let mut parts = vec![v1::ImportInventoryRequest { part: Some(Part::Header(header)) }];
         for chunk in muster_estate::inventory::import(assets).chunks {
             let assets = chunk.assets.iter().map(asset_to_proto).collect();
-            let chunk = v1::InventoryChunk { import_id: Vec::new(), index: chunk.index, assets };
+            let chunk = v1::InventoryChunk { import_id: Vec::new(), index: chunk.index, assets, last_seen: Vec::new() };
             parts.push(v1::ImportInventoryRequest { part: Some(Part::Chunk(chunk)) });
         }
         let stream = tokio_stream::iter(parts);

@@ -282,6 +282,7 @@ fn adopted() -> Asset {
             .map(|address| Identifier { kind: IdentifierKind::Address(address), valid_from: None, valid_until: None })
             .into_iter()
             .collect(),
+        claims: Vec::new(),
     }
 }
 

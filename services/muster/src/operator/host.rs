@@ -212,6 +212,7 @@ fn adoption(args: &AdoptArgs, host: &Host) -> Result<Decision, Failure> {
         base_image: args.base_image.clone(),
         criticality: args.criticality.clone(),
         identifiers: vec![identifier],
+        claims: Vec::new(),
     };
     Ok(Ok(SetDispositionRequest {
         finding_id: triage::known(host)?.to_vec(),

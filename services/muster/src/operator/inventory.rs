@@ -1,11 +1,15 @@
 //! `muster inventory`: what should be there.
 
-use std::path::{Path, PathBuf};
+mod ldap;
+mod source;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use muster_bus::convert::inventory::asset_to_proto;
-use muster_estate::inventory::{Import, import, read_csv};
+use muster_bus::convert::time;
+use muster_estate::model::Asset;
 use muster_kit::{Exit, Failure};
 use muster_proto::v1::import_inventory_request::{Header, Part};
 use muster_proto::v1::{ImportInventoryRequest, ImportInventoryResponse, InventoryChunk, ListAssetsRequest};
@@ -21,17 +25,19 @@ use super::progress::Progress;
 use super::text::visible;
 
 pub(super) const EXAMPLES: &str = "\
-An import replaces the inventory of its site, as a whole or not at all. Columns: key (needed), name, owner,
-support_group, role, zone, base_image, criticality, address, mac, fqdn, directory_id, serial, cloud_id, valid_from,
-valid_until; several addresses in one field are separated by \";\".
+An import replaces what the same source said about its site before, as a whole or not at all; what other sources said
+stays. Columns of a CSV: key (needed), name, owner, support_group, role, zone, base_image, criticality, address, mac,
+fqdn, directory_id, serial, cloud_id, valid_from, valid_until; several addresses in one field are separated by \";\".
 
 Examples:
   muster inventory import dublin.csv --site dublin --dry-run
   muster inventory import dublin.csv --site dublin
+  ansible-inventory --list | muster inventory import - --site dublin --dry-run
+  muster inventory import servers.json --site dublin --format servicenow --map zone=u_network_zone
+  muster inventory import --site dublin --ldap ldaps://dc1.example.org --base DC=example,DC=org \\
+      --bind-dn CN=muster,OU=Services,DC=example,DC=org --password-file password
   muster inventory list --site dublin --filter 'owner = \"\"'";
 
-/// Bytes of a file: 300,000 assets of about 200 bytes, which is what the gateway takes.
-const FILE_BYTES_MAX: u64 = 64 << 20;
 /// An import of that size is hashed, compared and published in tens of seconds.
 const IMPORT_AT_LEAST: Duration = Duration::from_secs(120);
 /// Chunks on the way; the rest waits for the gateway.
@@ -40,7 +46,7 @@ const CHUNKS_AHEAD: usize = 4;
 /// What can be done with the inventory.
 #[derive(Debug, Subcommand)]
 pub enum InventoryCommand {
-    /// Replaces the inventory of a site by a CSV file, after showing the difference
+    /// Replaces what one source says about a site, after showing the difference
     #[command(after_help = EXAMPLES)]
     Import(ImportArgs),
     /// Lists assets
@@ -57,15 +63,28 @@ pub enum InventoryCommand {
 /// What to import.
 #[derive(Debug, Clone, Args)]
 pub struct ImportArgs {
-    /// CSV in UTF-8, its columns named by the first row
-    pub file: PathBuf,
+    /// An export of the source; "-" is standard input
+    #[arg(required_unless_present = "ldap", conflicts_with = "ldap")]
+    pub file: Option<PathBuf>,
     /// Whose inventory it becomes
     #[arg(short, long, value_name = "SITE")]
     pub site: String,
+    /// What the file is [default: what it looks like]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<source::FormatName>,
+    /// What the source is called; it replaces what the same one said before [default: csv, ansible, netbox, servicenow
+    /// or ad, by the format]
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// Another field of the source for the owner, support_group, role or zone
+    #[arg(long, value_name = "ATTRIBUTE=FIELD", value_parser = source::mapped)]
+    pub map: Vec<(source::Attribute, String)>,
+    #[command(flatten)]
+    pub ldap: ldap::LdapArgs,
     /// Only show the difference
     #[arg(long)]
     pub dry_run: bool,
-    /// Also when more than a tenth of the assets would vanish
+    /// Also when more than a tenth of what the source said would vanish
     #[arg(long)]
     pub force: bool,
 }
@@ -93,12 +112,13 @@ pub(super) async fn run(command: InventoryCommand, client: &Client, output: &mut
 }
 
 async fn run_import(args: &ImportArgs, client: &Client, output: &mut Output) -> Result<Exit, Failure> {
-    let import = read(&args.file, output)?;
+    let import = source::read(args, output).await?;
     // The difference first. With force, so that it is told also where the real one would be refused.
-    let look = Header { force: true, ..header(args, true) };
+    let look = Header { force: true, ..import.header(args, true) };
     let difference = done(client, send(client, output, &import, look).await)?;
     if args.dry_run {
         output.one(&IMPORTED, &datum("ImportInventoryResponse", &difference))?;
+        say_source(&difference, output);
         if too_many_vanish(&difference) {
             output.say(&format!("{}; the import needs --force", vanishing(&difference)));
         }
@@ -110,11 +130,11 @@ async fn run_import(args: &ImportArgs, client: &Client, output: &mut Output) -> 
         output.say("nothing to change");
         return Ok(Exit::Ok);
     }
-    match send(client, output, &import, header(args, false)).await {
+    match send(client, output, &import, import.header(args, false)).await {
         Err(status) if failure::reason(&status) == "MUS-4002" => {
             let text = format!(
                 "failed to import {}: {}; if that is meant, run it again with --force",
-                args.file.display(),
+                import.place,
                 vanishing(&difference)
             );
             Err(Failure::message(Exit::Negative, text))
@@ -122,6 +142,7 @@ async fn run_import(args: &ImportArgs, client: &Client, output: &mut Output) -> 
         answer => {
             let answer = done(client, answer)?;
             output.one(&IMPORTED, &datum("ImportInventoryResponse", &answer))?;
+            say_source(&answer, output);
             let sequence = answer.mutation.map_or(0, |mutation| mutation.sequence);
             let site = &args.site;
             output.say(&format!(
@@ -136,36 +157,53 @@ fn done(client: &Client, answer: Result<ImportInventoryResponse, Status>) -> Res
     answer.map_err(|status| failure::of_status("import the inventory", client.address(), &status))
 }
 
-fn header(args: &ImportArgs, validate_only: bool) -> Header {
-    Header {
-        site: args.site.clone(),
-        source: args.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-        validate_only,
-        force: args.force,
+/// What the source itself says, where it is not the only one.
+fn say_source(answer: &ImportInventoryResponse, output: &mut Output) {
+    let Some(of) = &answer.of_source else { return };
+    if of.precedence.len() < 2 {
+        return;
+    }
+    output.say(&visible(&format!(
+        "of {}: {} added, {} changed, {} removed, {} unchanged; other sources know {} of them too; believed in this order: {}",
+        of.source,
+        of.added,
+        of.changed,
+        of.removed,
+        of.unchanged,
+        of.shared,
+        of.precedence.join(", ")
+    )));
+}
+
+/// How many stood, and how many of them would go: of what the source says, as the gateway counts.
+fn stood_and_gone(difference: &ImportInventoryResponse) -> (u64, u64) {
+    match &difference.of_source {
+        Some(of) => (of.removed + of.changed + of.unchanged, of.removed),
+        None => (difference.removed + difference.changed + difference.unchanged, difference.removed),
     }
 }
 
 /// More than a tenth, as the gateway counts.
 fn too_many_vanish(difference: &ImportInventoryResponse) -> bool {
-    let stood = difference.removed + difference.changed + difference.unchanged;
-    difference.removed * 10 > stood
+    let (stood, gone) = stood_and_gone(difference);
+    gone * 10 > stood
 }
 
 /// What would go, in words: most likely the file was cut off.
 fn vanishing(difference: &ImportInventoryResponse) -> String {
-    let stood = difference.removed + difference.changed + difference.unchanged;
+    let (stood, gone) = stood_and_gone(difference);
     // The gateway's examples are lines of a difference: those with a minus vanish.
     let keys: Vec<&str> = difference.examples.iter().filter_map(|line| line.strip_prefix("- ")).collect();
     let examples =
         if keys.is_empty() { String::new() } else { format!(" (for example {})", visible(&keys.join(", "))) };
-    format!("{} of {stood} assets would vanish, more than a tenth{examples}; is the file complete?", difference.removed)
+    format!("{gone} of {stood} assets would vanish, more than a tenth{examples}; is the file complete?")
 }
 
 /// Sends an import: its header, then its chunks as fast as the gateway takes them.
 async fn send(
     client: &Client,
     output: &Output,
-    import: &Import,
+    import: &source::Export,
     header: Header,
 ) -> Result<ImportInventoryResponse, Status> {
     let mut bar = Progress::new(output, if header.validate_only { "comparing" } else { "importing" });
@@ -176,13 +214,20 @@ async fn send(
     let mut service = client.inventory();
     let call = service.import_inventory(request);
     let feed = async {
-        let total = import.chunks.len() as u64;
+        let chunks = &import.import.chunks;
+        let total = chunks.len() as u64;
         let first = ImportInventoryRequest { part: Some(Part::Header(header)) };
         // A closed stream: the gateway has answered already, and its answer says why.
         if to_stream.send(first).await.is_ok() {
-            for chunk in &import.chunks {
+            for chunk in chunks {
                 let assets = chunk.assets.iter().map(asset_to_proto).collect();
-                let chunk = InventoryChunk { import_id: Vec::new(), index: chunk.index, assets };
+                let seen = |asset: &Asset| import.last_seen.get(&asset.key).copied().map(time::to_proto);
+                let last_seen = if import.last_seen.is_empty() {
+                    Vec::new()
+                } else {
+                    chunk.assets.iter().map(|asset| seen(asset).unwrap_or_default()).collect()
+                };
+                let chunk = InventoryChunk { import_id: Vec::new(), index: chunk.index, assets, last_seen };
                 let done = u64::from(chunk.index) + 1;
                 if to_stream.send(ImportInventoryRequest { part: Some(Part::Chunk(chunk)) }).await.is_err() {
                     break;
@@ -194,21 +239,4 @@ async fn send(
     };
     let (answer, ()) = tokio::join!(call, feed);
     answer.map(tonic::Response::into_inner)
-}
-
-fn read(file: &Path, output: &mut Output) -> Result<Import, Failure> {
-    let name = file.display().to_string();
-    let fail = |exit, what: String| Failure::message(exit, format!("failed to read {name}: {what}"));
-    let length = std::fs::metadata(file).map_err(|error| fail(Exit::NoInput, error.to_string()))?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(fail(Exit::Data, format!("{length} bytes, at most {FILE_BYTES_MAX}")));
-    }
-    let bytes = std::fs::read(file).map_err(|error| fail(Exit::NoInput, error.to_string()))?;
-    let assets = read_csv(&name, &bytes).map_err(|problems| {
-        for problem in problems.list() {
-            output.say(&visible(&problem.to_string()));
-        }
-        fail(Exit::Data, format!("{} problems, named above; nothing was imported", problems.list().len()))
-    })?;
-    Ok(import(assets))
 }

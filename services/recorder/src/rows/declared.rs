@@ -15,12 +15,13 @@ const HALT: i8 = 3;
 pub(super) fn delta(place: Place<'_>, delta: &v1::InventoryDelta, sink: &mut impl Sink) -> Result<(), BadEvent> {
     let mut position = 0;
     for asset in &delta.upserts {
-        sink.row(&change(place, asset, position, [0; 16], 0, delta.revision));
+        let claims = claims(asset);
+        sink.row(&change(place, asset, &claims, position, [0; 16], 0, delta.revision));
         position += 1;
     }
     let removed = v1::Asset::default();
     for key in &delta.removals {
-        let row = change(place, &removed, position, [0; 16], 0, delta.revision);
+        let row = change(place, &removed, &[], position, [0; 16], 0, delta.revision);
         sink.row(&InventoryChange { key, removed: true, ..row });
         position += 1;
     }
@@ -30,14 +31,21 @@ pub(super) fn delta(place: Place<'_>, delta: &v1::InventoryDelta, sink: &mut imp
 pub(super) fn chunk(place: Place<'_>, chunk: &v1::InventoryChunk, sink: &mut impl Sink) -> Result<(), BadEvent> {
     let import_id = id("inventory_chunk.import_id", &chunk.import_id)?;
     for (position, asset) in (0_u32..).zip(&chunk.assets) {
-        sink.row(&change(place, asset, position, import_id, chunk.index, 0));
+        let claims = claims(asset);
+        sink.row(&change(place, asset, &claims, position, import_id, chunk.index, 0));
     }
     Ok(())
+}
+
+/// What sources say, as the store keeps it.
+fn claims(asset: &v1::Asset) -> Vec<u8> {
+    v1::AssetClaims { claims: asset.claims.clone() }.encode_to_vec()
 }
 
 fn change<'a>(
     place: Place<'a>,
     asset: &'a v1::Asset,
+    claims: &'a [u8],
     position: u32,
     import_id: [u8; 16],
     chunk_index: u32,
@@ -65,6 +73,8 @@ fn change<'a>(
                 (identifier.kind.as_str(), identifier.value.as_str(), millis(from), millis(until))
             })
             .collect(),
+        sources: asset.claims.iter().map(|claim| (claim.source.as_str(), millis(claim.last_seen.as_ref()))).collect(),
+        claims,
         actor_subject: place.actor.subject,
         actor_issuer: place.actor.issuer,
         actor_on_behalf_of: place.actor.on_behalf_of,

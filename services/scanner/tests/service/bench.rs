@@ -120,6 +120,7 @@ pub(super) fn site(name: &str, block: &str, rate_site_pps: u32) -> Site {
         seen_within: SignedDuration::from_hours(24),
         absent_after_sweeps: 3,
         managed_requires: Vec::new(),
+        inventory_precedence: Vec::new(),
         removed: false,
     }
 }

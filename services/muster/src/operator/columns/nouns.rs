@@ -306,10 +306,32 @@ pub(in crate::operator) const ASSET: Noun = Noun {
             let one = |id: &Datum| format!("{}={}", id.at("kind").cell(), id.at("value").cell());
             item.at("asset.identifiers").items().iter().map(one).collect::<Vec<_>>().join("; ")
         }),
+        made("sources", |item| {
+            let claims = item.at("asset.claims").items().iter();
+            claims.map(|claim| claim.at("source").cell()).collect::<Vec<_>>().join(", ")
+        })
+        .wide(),
         col("base_image", "asset.base_image").wide(),
         col("criticality", "asset.criticality").wide(),
         col("revision", "revision").wide(),
         col("changed_at", "changed_at").wide(),
+    ],
+};
+
+pub(in crate::operator) const SIGHTING: Noun = Noun {
+    plural: "sightings",
+    columns: &[
+        col("asset", "asset"),
+        col("address", "address").whole(),
+        col("mac", "mac").whole(),
+        col("name", "name"),
+        col("service", "service"),
+        col("port", "port"),
+        col("at", "at"),
+        col("site", "site").wide(),
+        col("client_id", "client_id").wide(),
+        col("certificate", "certificate").wide(),
+        col("place", "place").wide(),
     ],
 };
 

@@ -228,6 +228,88 @@ async fn a_wrong_inventory_names_the_line() {
     assert!(ran.talk.contains("dublin.csv:2: "), "{}", ran.talk);
 }
 
+#[tokio::test]
+async fn an_export_is_recognised_and_says_what_it_leaves_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("servers.json");
+    let rows = r#"{"result": [
+        {"sys_id": "a1", "name": "web-03", "ip_address": "127.20.0.4", "u_team": "web", "last_discovered": "2026-01-02 03:04:05"},
+        {"sys_id": "a2", "install_status": "7"}]}"#;
+    std::fs::write(&file, rows).unwrap();
+    let of_source = SourceDifference {
+        source: "servicenow".to_owned(),
+        added: 1,
+        shared: 1,
+        precedence: vec!["csv".to_owned(), "servicenow".to_owned()],
+        ..Default::default()
+    };
+    let import = ImportInventoryResponse { revision: 4, added: 1, of_source: Some(of_source), ..Default::default() };
+    let line = [
+        "inventory",
+        "import",
+        file.to_str().unwrap(),
+        "--site",
+        "dublin",
+        "--map",
+        "support_group=u_team",
+        "--dry-run",
+    ];
+    let ran = run(Canned { import, ..Canned::default() }, &line).await;
+    assert_eq!((ran.exit, ran.asked.len()), (0, 2), "{}", ran.talk);
+    assert!(ran.asked[0].contains("origin: \"servicenow\""), "{}", ran.asked[0]);
+    assert!(
+        ran.asked[1].contains("support_group: \"web\"") && ran.asked[1].contains("seconds: 1767323045"),
+        "{}",
+        ran.asked[1]
+    );
+    assert!(ran.talk.contains("result[1]: \"a2\" is retired"), "{}", ran.talk);
+    assert!(
+        ran.talk.contains("of servicenow: 1 added, 0 changed, 0 removed, 0 unchanged; other sources know 1"),
+        "{}",
+        ran.talk
+    );
+    assert!(ran.talk.contains("csv, servicenow"), "{}", ran.talk);
+}
+
+#[tokio::test]
+async fn an_export_of_nothing_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("servers.json");
+    for (text, what) in [
+        (r#"{"result": []}"#, "it holds no asset in the format servicenow"),
+        (r#"{"result": [{"sys_id": "#, "line 1, column"),
+        (r#"{"error": "User Not Authenticated"}"#, "_meta.hostvars"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let ran = run(Canned::default(), &["inventory", "import", file.to_str().unwrap(), "--site", "dublin"]).await;
+        assert_eq!((ran.exit, ran.asked.len()), (65, 0), "{text}");
+        assert!(ran.talk.contains(what) && ran.talk.contains("servers.json"), "{}", ran.talk);
+    }
+}
+
+#[tokio::test]
+async fn what_was_seen_stands_beside_the_inventory() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("neighbours");
+    // The sample asset has 127.20.0.3.
+    let table = "127.20.0.3 dev eth0 lladdr 00:1a:2b:00:00:03 REACHABLE\n127.20.0.9 dev eth0 FAILED\n\
+                 127.20.0.66 dev eth0 lladdr 00:1a:2b:00:00:66 STALE\n";
+    std::fs::write(&file, table).unwrap();
+    let file = file.to_str().unwrap();
+    let all = run(Canned::default(), &["seen", "import", file, "--site", "dublin", "-o", "csv"]).await;
+    assert_eq!(all.exit, 0, "{}", all.talk);
+    let rows: Vec<&str> = all.data.lines().skip(1).collect();
+    assert_eq!(rows.len(), 2, "{}", all.data);
+    assert!(rows[0].starts_with("web-03,127.20.0.3,00:1a:2b:00:00:03"), "{}", rows[0]);
+    assert!(rows[1].starts_with(",127.20.0.66,00:1a:2b:00:00:66"), "{}", rows[1]);
+    assert!(all.talk.contains("line 2: nobody answered for 127.20.0.9"), "{}", all.talk);
+    assert!(all.talk.contains("2 sightings, 1 of them unknown"), "{}", all.talk);
+    let unknown =
+        run(Canned::default(), &["seen", "import", file, "--site", "dublin", "--unknown", "-o", "json"]).await;
+    assert_eq!(unknown.exit, 1, "an answer that is no");
+    assert!(unknown.data.contains("127.20.0.66") && !unknown.data.contains("127.20.0.3\""), "{}", unknown.data);
+}
+
 fn seen(last: u8, token: &str) -> Result<WatchFindingsResponse, tonic::Status> {
     let event = watch_findings_response::Event::Finding(samples::finding(last, "known", "rogue", ""));
     Ok(WatchFindingsResponse { event: Some(event), resume_token: token.to_owned() })

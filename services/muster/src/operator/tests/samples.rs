@@ -222,6 +222,7 @@ pub(super) fn asset() -> ListedAsset {
                 valid_from: None,
                 valid_until: None,
             }],
+            claims: Vec::new(),
         }),
     }
 }
