@@ -119,6 +119,23 @@ bench: engines $(BENCH_TOOLS) ## the figures of the README, a line each, beside 
 bench-tools: ## nmap, which one figure is measured beside, by apt-get where it is missing
 	deploy/tools/bench_tools.sh
 
+# Root, or a kernel that lets everybody have namespaces; without either it says that it was skipped.
+.PHONY: bench-find
+bench-find: engines bench-find-tools ## how well and how politely a network is swept, in a lab of namespaces; some: make bench-find FIGURES="halt bound"
+	cargo build --release --locked -p muster -p muster-bench
+	target/release/muster-bench-find $(FIGURES)
+
+.PHONY: bench-find-tools
+bench-find-tools: ## nmap and masscan, which two figures are measured beside, by apt-get where they are missing
+	deploy/tools/bench_tools.sh nmap masscan
+
+# How it is asked for other hosts, blocks and losses: target/release/muster-bench-find lab --help
+LAB ?=
+.PHONY: lab
+lab: ## a network with a known truth in namespaces, until Ctrl-C; its truth as CSV: make lab LAB="--seed 7 --loss 2"
+	cargo build --release --locked -p muster-bench --bin muster-bench-find
+	@target/release/muster-bench-find lab $(LAB)
+
 .PHONY: fuzz-check
 fuzz-check: ## the property tests of every parser with many more cases (FUZZ_CASES)
 	PROPTEST_CASES=$(FUZZ_CASES) cargo test --locked --release $(addprefix -p ,$(FUZZ_PACKAGES)) --lib --tests

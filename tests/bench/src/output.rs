@@ -12,7 +12,9 @@ pub(crate) struct Value<'a> {
 
 /// Prints a figure beside its reference.
 pub(crate) fn figure(ours: Value<'_>, reference: Value<'_>) {
-    let ratio = ours.value / reference.value;
+    // A limit of nothing that is kept is kept exactly.
+    let kept = ours.value == 0.0 && reference.value == 0.0;
+    let ratio = if kept { 1.0 } else { ours.value / reference.value };
     say(&format!("bench {}; {}; ratio {ratio:.2}", text(ours), text(reference)));
 }
 

@@ -332,10 +332,13 @@ impl Stack {
 
     fn secret(&self, name: &str, password: &Password) -> Result<PathBuf, Failure> {
         let file = self.options.data_dir.join("secrets").join(name);
+        // Written beside it and moved: a process of the same service that was started before may be reading it.
+        let next = file.with_added_extension("next");
         let mut open = std::fs::OpenOptions::new();
         let mut handle =
-            open.create(true).write(true).truncate(true).mode(0o600).open(&file).or_exit(Exit::CannotCreate)?;
+            open.create(true).write(true).truncate(true).mode(0o600).open(&next).or_exit(Exit::CannotCreate)?;
         handle.write_all(password.expose().as_bytes()).or_exit(Exit::CannotCreate)?;
+        std::fs::rename(&next, &file).or_exit(Exit::CannotCreate)?;
         Ok(file)
     }
 
