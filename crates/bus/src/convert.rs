@@ -2,6 +2,7 @@
 
 pub mod estate;
 pub mod inventory;
+pub mod loss;
 pub mod network;
 pub mod time;
 

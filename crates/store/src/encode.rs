@@ -27,8 +27,8 @@ pub trait Put {
 }
 
 macro_rules! little_endian {
-    ($($integer:ty),+) => {$(
-        impl Put for $integer {
+    ($($number:ty),+) => {$(
+        impl Put for $number {
             #[inline]
             fn put(&self, column: &mut Column) -> usize {
                 column.append(&self.to_le_bytes())
@@ -36,7 +36,7 @@ macro_rules! little_endian {
         }
     )+};
 }
-little_endian!(u8, u16, u32, u64, i8, i16, i32, i64);
+little_endian!(u8, u16, u32, u64, i8, i16, i32, i64, f64);
 
 impl Put for bool {
     #[inline]

@@ -52,6 +52,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     5 "views" "0005-views.sql";
     6 "overdue" "0006-overdue.sql";
     7 "sources" "0007-sources.sql";
+    8 "missed" "0008-missed.sql";
 ];
 
 /// The schema version that this program reads and writes.
@@ -75,14 +76,13 @@ pub(crate) fn declared_type(table: &str, column: &str) -> &'static str {
     static TYPES: LazyLock<HashMap<(&str, &str), &str>> = LazyLock::new(|| {
         let (mut table, mut types) = ("", HashMap::new());
         for line in MIGRATIONS.iter().flat_map(|migration| migration.template.lines()) {
-            if let Some(rest) = line.strip_prefix("CREATE TABLE IF NOT EXISTS ") {
+            let begins = ["CREATE TABLE IF NOT EXISTS ", "ALTER TABLE "].into_iter();
+            if let Some(rest) = begins.filter_map(|begin| line.strip_prefix(begin)).next() {
                 table = rest.split(' ').next().unwrap_or_default();
-            } else if let Some(rest) = line.strip_prefix("ALTER TABLE ") {
-                table = rest.split(' ').next().unwrap_or_default();
-            } else if let Some(rest) = line.strip_prefix("    ADD COLUMN IF NOT EXISTS ") {
-                let kind = rest.trim_end_matches([',', ';']);
-                let kind = kind.split_once(" AFTER ").map_or(kind, |(kind, _)| kind);
-                if let Some((name, kind)) = kind.split_once(' ') {
+            } else if let Some(added) = line.strip_prefix("    ADD COLUMN IF NOT EXISTS ") {
+                let added = added.trim_end_matches([',', ';']);
+                let ends = [" AFTER ", " DEFAULT "].into_iter().filter_map(|word| added.find(word)).min();
+                if let Some((name, kind)) = added[..ends.unwrap_or(added.len())].split_once(' ') {
                     types.insert((table, name), kind);
                 }
             } else if let Some((name, kind)) = line.strip_prefix("    ").and_then(|line| line.split_once(' ')) {

@@ -86,6 +86,8 @@ pub struct Lease {
     blocks: Vec<IpNet>,
     /// Addresses before each block.
     before: Vec<u32>,
+    /// The blocks' numbers, by address.
+    by_address: Vec<u32>,
     ports: Ports,
     permutation_key: [u8; 16],
     permutation: Permutation,
@@ -118,7 +120,9 @@ impl Lease {
         }
         let units = addresses.checked_mul(ports.count()).ok_or(LeaseError::TooManyUnits)?;
         let permutation = Permutation::new(permutation_key, units);
-        Ok(Self { blocks, before, ports, permutation_key, permutation, units, units_per_slice })
+        let mut by_address: Vec<u32> = (0_u32..).take(blocks.len()).collect();
+        by_address.sort_unstable_by_key(|at| blocks.get(*at as usize));
+        Ok(Self { blocks, before, by_address, ports, permutation_key, permutation, units, units_per_slice })
     }
 
     /// The unit with an index, in the order they are probed; `None` beyond the last.
@@ -133,7 +137,7 @@ impl Lease {
     /// The index of an (address, port); `None` when it is not part of the lease.
     #[must_use]
     pub fn index_of(&self, address: IpAddr, transport: Transport, port: u16) -> Option<u32> {
-        let at = self.blocks.iter().position(|block| block.contains(&address))?;
+        let at = self.block_of(address)?;
         let place = self.before.get(at)? + offset_in(*self.blocks.get(at)?, address)?;
         self.permutation.backward(place * self.ports.count() + self.ports.index_of(transport, port)?)
     }
@@ -184,6 +188,14 @@ impl Lease {
     #[must_use]
     pub const fn units_per_slice(&self) -> u32 {
         self.units_per_slice
+    }
+
+    /// Blocks do not overlap: the one that begins last before an address has it, or none.
+    fn block_of(&self, address: IpAddr) -> Option<usize> {
+        let begins_before = |at: &u32| self.blocks.get(*at as usize).is_some_and(|block| block.network() <= address);
+        let place = self.by_address.partition_point(begins_before).checked_sub(1)?;
+        let at = *self.by_address.get(place)? as usize;
+        self.blocks.get(at)?.contains(&address).then_some(at)
     }
 
     fn address(&self, index: u32) -> Option<IpAddr> {
@@ -250,7 +262,7 @@ mod tests {
     #[test]
     fn every_address_and_port_is_one_unit_of_one_slice() {
         let ports = [PortRange::tcp(22), PortRange { transport: Transport::Tcp, first: 80, last: 82 }];
-        let blocks = nets(&["10.0.1.0/24", "10.0.9.0/30", "fd00::/125"]);
+        let blocks = nets(&["10.0.9.0/30", "fd00::/125", "10.0.1.0/24"]);
         let lease = Lease::new(blocks.clone(), &ports, [7; 16], 100).unwrap();
         assert_eq!(lease.units(), (256 + 4 + 8) * 4);
         let mut seen = HashSet::new();

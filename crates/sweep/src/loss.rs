@@ -43,10 +43,12 @@
 //! Where little was answered, little is known, and the bound says so: it is 100 % when nothing is known.
 
 mod assess;
+mod count;
 mod special;
 mod tally;
 
 pub use assess::{Assessment, Bound, Canaries, Interval, Source, assess};
+pub use count::{LossCount, LossGroup, Stated, Unstated, attempts_wanted};
 pub use special::{binomial_tail, lower_bound, upper_bound};
 pub use tally::{LossError, Tally};
 

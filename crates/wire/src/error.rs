@@ -27,6 +27,14 @@ pub enum WireError {
         /// The kernel's reason.
         cause: io::Error,
     },
+    /// The interface is down, or nothing is at the other end of its cable: it may come back.
+    #[error("interface {name} {problem}")]
+    Link {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The interface cannot carry frames of ours.
     #[error("interface {name} {problem}")]
     Interface {

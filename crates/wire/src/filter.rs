@@ -19,6 +19,11 @@ const RETURN: u16 = 0x06;
 
 /// An Ethernet header, without a tag: the kernel takes it off before the filter runs.
 const ETHERNET: u32 = 14;
+/// Where the filter reads the tag that was taken off (`SKF_AD_OFF` + `SKF_AD_VLAN_TAG`); 0 without one.
+const TAG: u32 = 0xffff_f000 + 44;
+/// The virtual network in a tag. Of network 0 is what has a priority alone; what is of any other did not come over this
+/// interface but over one of its virtual ones, whose neighbours have addresses of their own.
+const TAG_NETWORK: u32 = 0x0fff;
 const IPV4: u32 = 0x0800;
 const ARP: u32 = 0x0806;
 const IPV6: u32 = 0x86dd;
@@ -31,7 +36,8 @@ const FRAGMENT: u32 = 0x1fff;
 
 /// Which frames arrive: TCP and UDP to a range of ports, and, where they are wanted, ICMP, ICMPv6 and ARP.
 ///
-/// IPv6 packets with extension headers before the transport header do not pass.
+/// Frames of another virtual network do not pass: they are an interface of their own. Neither do IPv6 packets with
+/// extension headers before the transport header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
     ports: RangeInclusive<u16>,
@@ -53,34 +59,36 @@ impl Filter {
 
     /// The program.
     pub(crate) fn program(&self) -> Vec<Instruction> {
-        const REJECT: u8 = 21;
-        const CONTROL: u8 = 22;
-        const ACCEPT: u8 = 23;
+        const REJECT: u8 = 23;
+        const CONTROL: u8 = 24;
+        const ACCEPT: u8 = 25;
         let (first, last) = (u32::from(*self.ports.start()), u32::from(*self.ports.end()));
         let control = if self.control { u32::MAX } else { 0 };
         // Jumps name the instruction that comes next; the kernel counts from the one after the jump.
-        let program: [Instruction; 24] = [
-            /* 0 */ (LOAD_HALF, 0, 0, 12),
-            /* 1 */ (JUMP_EQUAL, 2, 12, IPV4),
-            /* 2 */ (LOAD_BYTE, 0, 0, ETHERNET + 9),
-            /* 3 */ (JUMP_EQUAL, CONTROL, 4, ICMP),
-            /* 4 */ (JUMP_EQUAL, 6, 5, TCP),
-            /* 5 */ (JUMP_EQUAL, 6, REJECT, UDP),
-            /* 6 */ (LOAD_HALF, 0, 0, ETHERNET + 6),
-            /* 7 */ (JUMP_SET, REJECT, 8, FRAGMENT),
-            /* 8 */ (LOAD_HEADER_LENGTH, 0, 0, ETHERNET),
-            /* 9 */ (LOAD_HALF_INDEXED, 0, 0, ETHERNET + 2),
-            /* 10 */ (JUMP_GREATER_EQUAL, 11, REJECT, first),
-            /* 11 */ (JUMP_GREATER, REJECT, ACCEPT, last),
-            /* 12 */ (JUMP_EQUAL, 13, 20, IPV6),
-            /* 13 */ (LOAD_BYTE, 0, 0, ETHERNET + 6),
-            /* 14 */ (JUMP_EQUAL, CONTROL, 15, ICMPV6),
-            /* 15 */ (JUMP_EQUAL, 17, 16, TCP),
-            /* 16 */ (JUMP_EQUAL, 17, REJECT, UDP),
-            /* 17 */ (LOAD_HALF, 0, 0, ETHERNET + 40 + 2),
-            /* 18 */ (JUMP_GREATER_EQUAL, 19, REJECT, first),
-            /* 19 */ (JUMP_GREATER, REJECT, ACCEPT, last),
-            /* 20 */ (JUMP_EQUAL, CONTROL, REJECT, ARP),
+        let program: [Instruction; 26] = [
+            /* 0 */ (LOAD_HALF, 0, 0, TAG),
+            /* 1 */ (JUMP_SET, REJECT, 2, TAG_NETWORK),
+            /* 2 */ (LOAD_HALF, 0, 0, 12),
+            /* 3 */ (JUMP_EQUAL, 4, 14, IPV4),
+            /* 4 */ (LOAD_BYTE, 0, 0, ETHERNET + 9),
+            /* 5 */ (JUMP_EQUAL, CONTROL, 6, ICMP),
+            /* 6 */ (JUMP_EQUAL, 8, 7, TCP),
+            /* 7 */ (JUMP_EQUAL, 8, REJECT, UDP),
+            /* 8 */ (LOAD_HALF, 0, 0, ETHERNET + 6),
+            /* 9 */ (JUMP_SET, REJECT, 10, FRAGMENT),
+            /* 10 */ (LOAD_HEADER_LENGTH, 0, 0, ETHERNET),
+            /* 11 */ (LOAD_HALF_INDEXED, 0, 0, ETHERNET + 2),
+            /* 12 */ (JUMP_GREATER_EQUAL, 13, REJECT, first),
+            /* 13 */ (JUMP_GREATER, REJECT, ACCEPT, last),
+            /* 14 */ (JUMP_EQUAL, 15, 22, IPV6),
+            /* 15 */ (LOAD_BYTE, 0, 0, ETHERNET + 6),
+            /* 16 */ (JUMP_EQUAL, CONTROL, 17, ICMPV6),
+            /* 17 */ (JUMP_EQUAL, 19, 18, TCP),
+            /* 18 */ (JUMP_EQUAL, 19, REJECT, UDP),
+            /* 19 */ (LOAD_HALF, 0, 0, ETHERNET + 40 + 2),
+            /* 20 */ (JUMP_GREATER_EQUAL, 21, REJECT, first),
+            /* 21 */ (JUMP_GREATER, REJECT, ACCEPT, last),
+            /* 22 */ (JUMP_EQUAL, CONTROL, REJECT, ARP),
             /* REJECT */ (RETURN, 0, 0, 0),
             /* CONTROL */ (RETURN, 0, 0, control),
             /* ACCEPT */ (RETURN, 0, 0, u32::MAX),

@@ -22,7 +22,7 @@ pub mod testing;
 pub use error::WireError;
 pub use filter::Filter;
 pub use receive::{Heard, Receiver, RingSize, Statistics};
-pub use route::{Interface, Route, Router};
+pub use route::{Interface, Neighbour, Route, Router};
 pub use send::{Batch, FRAME_BYTES_MAX, Sender};
 
 /// Whether this process may send and receive frames.

@@ -29,7 +29,7 @@ const BLOCK_BYTES: u32 = 256 << 10;
 /// A lone answer waits so long in its block: a fortieth of the resolution that round trips are of use in.
 const RETIRE_MS: u32 = 4;
 
-/// A frame that arrived. A tag of a virtual network was taken off by the kernel.
+/// A frame that arrived. A tag with a priority alone was taken off by the kernel.
 #[derive(Debug, Clone, Copy)]
 pub struct Heard<'a> {
     /// From the Ethernet header on.

@@ -31,10 +31,16 @@ const LINK_FIXED: usize = 16;
 const NEIGHBOUR_FIXED: usize = 12;
 const FLAG_UP: u32 = 1;
 const FLAG_LOOPBACK: u32 = 8;
+/// `IFF_LOWER_UP`: the driver has a carrier.
+const FLAG_CARRIER: u32 = 0x1_0000;
 const ETHERNET: u16 = 1;
 const LOOPBACK: u16 = 772;
-/// Reachable, stale, delay, probe, no ARP, permanent: the address is known, if perhaps not lately.
-const NEIGHBOUR_KNOWN: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x40 | 0x80;
+/// Reachable, no ARP, permanent: the address holds now.
+const NEIGHBOUR_FRESH: u16 = 0x02 | 0x40 | 0x80;
+/// No ARP, permanent.
+const NEIGHBOUR_FIXED_STATE: u16 = 0x40 | 0x80;
+/// Stale, delay, probe: it held once, and whoever had it may be gone.
+const NEIGHBOUR_OLD: u16 = 0x04 | 0x08 | 0x10;
 
 /// An interface of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,19 +55,25 @@ pub struct Interface {
     pub mtu: u32,
     /// Whether it is up.
     pub up: bool,
+    /// Whether something is at its other end: without, what is sent is lost and looks like silence.
+    pub carrier: bool,
     /// Whether it leads back to this machine.
     pub loopback: bool,
 }
 
 impl Interface {
-    /// Whether frames of ours can use it.
-    pub(crate) fn check(&self) -> Result<(), WireError> {
-        let problem = match (self.up, self.mac) {
-            (false, _) => "is down",
-            (true, None) => "carries no Ethernet frames",
-            (true, Some(_)) => return Ok(()),
-        };
-        Err(WireError::Interface { name: self.name.clone(), problem })
+    /// Whether frames of ours can use it, now.
+    ///
+    /// # Errors
+    /// [`WireError::Interface`] where they never can, [`WireError::Link`] while it is down or has no carrier.
+    pub fn check(&self) -> Result<(), WireError> {
+        let name = || self.name.clone();
+        match (self.mac, self.up, self.carrier) {
+            (None, _, _) => Err(WireError::Interface { name: name(), problem: "carries no Ethernet frames" }),
+            (Some(_), false, _) => Err(WireError::Link { name: name(), problem: "is down" }),
+            (Some(_), true, false) => Err(WireError::Link { name: name(), problem: "has no carrier" }),
+            (Some(_), true, true) => Ok(()),
+        }
     }
 }
 
@@ -76,6 +88,17 @@ pub struct Route {
     pub source: IpAddr,
     /// Whether it is an address of this machine.
     pub local: bool,
+}
+
+/// What the kernel knows of somebody on a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Neighbour {
+    /// The address on the link.
+    pub mac: [u8; 6],
+    /// Whether the kernel holds it for true now; otherwise it was once.
+    pub fresh: bool,
+    /// Whether somebody wrote it down: then it holds without anybody being asked, and who has it may not answer.
+    pub fixed: bool,
 }
 
 /// Asks the kernel.
@@ -104,7 +127,9 @@ impl Router {
         (fixed[0], fixed[1]) = (family, bits);
         let question = Question::new(GET_ROUTE, &fixed).with(ROUTE_DESTINATION, &bytes);
         let no_route = |cause| WireError::NoRoute { address, cause };
-        let answer = self.netlink.ask(question).map_err(no_route)?;
+        let answer = self.netlink.ask(question).map_err(|cause| {
+            if refuses(&cause) { no_route(cause) } else { WireError::Kernel { action: "ask for a route", cause } }
+        })?;
         let unread = || WireError::Answer { about: "a route" };
         let kind = *answer.get(7).ok_or_else(unread)?;
         match kind {
@@ -164,15 +189,16 @@ impl Router {
             mac: mac.filter(|_| framed),
             mtu,
             up: flags & FLAG_UP != 0,
+            carrier: flags & FLAG_CARRIER != 0,
             loopback: flags & FLAG_LOOPBACK != 0,
         })
     }
 
-    /// The link address of a neighbour, where the kernel knows it.
+    /// A neighbour, where the kernel knows it.
     ///
     /// # Errors
     /// When the kernel cannot be asked; that it does not know is none.
-    pub fn neighbour(&mut self, interface: u32, address: IpAddr) -> Result<Option<[u8; 6]>, WireError> {
+    pub fn neighbour(&mut self, interface: u32, address: IpAddr) -> Result<Option<Neighbour>, WireError> {
         let (family, bytes) = family_and_bytes(address);
         let mut fixed = [0; NEIGHBOUR_FIXED];
         fixed[0] = family;
@@ -180,13 +206,27 @@ impl Router {
         let question = Question::new(GET_NEIGHBOUR, &fixed).with(NEIGHBOUR_DESTINATION, &bytes);
         let answer = match self.netlink.ask(question) {
             Ok(answer) => answer,
-            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => return Ok(None),
+            // Not known; or a kernel before 5.0, which answers for whole tables only: whoever asks has to ask the link.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EOPNOTSUPP)) => return Ok(None),
             Err(cause) => return Err(WireError::Kernel { action: "ask about a neighbour", cause }),
         };
         let state = answer.get(8..10).map_or(0, |state| u16::from_ne_bytes([state[0], state[1]]));
         let mac = attributes(&answer, NEIGHBOUR_FIXED).find(|(kind, _)| *kind == NEIGHBOUR_ADDRESS);
-        Ok(mac.and_then(|(_, value)| value.try_into().ok()).filter(|_| state & NEIGHBOUR_KNOWN != 0))
+        let mac = mac.and_then(|(_, value)| value.try_into().ok());
+        Ok(mac.filter(|_| state & (NEIGHBOUR_FRESH | NEIGHBOUR_OLD) != 0).map(|mac| {
+            let (fresh, fixed) = (state & NEIGHBOUR_FRESH != 0, state & NEIGHBOUR_FIXED_STATE != 0);
+            Neighbour { mac, fresh, fixed }
+        }))
     }
+}
+
+/// Whether the kernel said that there is no way, or one that refuses (route `unreachable`, `prohibit`, `blackhole`):
+/// anything else says nothing about the way.
+fn refuses(cause: &io::Error) -> bool {
+    matches!(
+        cause.raw_os_error(),
+        Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EACCES | libc::EINVAL | libc::ESRCH)
+    )
 }
 
 fn family_and_bytes(address: IpAddr) -> (u8, Vec<u8>) {
@@ -206,7 +246,9 @@ fn ip(bytes: &[u8]) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::Router;
+    use super::{Interface, Router, refuses};
+    use crate::error::WireError;
+    use std::io;
 
     #[test]
     fn loopback_is_local_and_up() {
@@ -217,6 +259,34 @@ mod tests {
         assert!(interface.up && interface.loopback, "{interface:?}");
         assert_eq!((interface.name.as_str(), interface.mac), ("lo", Some([0; 6])));
         assert_eq!(router.neighbour(route.interface, "127.0.0.9".parse().unwrap()).unwrap(), None);
+    }
+
+    #[test]
+    fn only_what_is_about_the_way_is_no_route() {
+        let refused = |code| refuses(&io::Error::from_raw_os_error(code));
+        assert!([libc::ENETUNREACH, libc::EHOSTUNREACH, libc::EACCES, libc::EINVAL].into_iter().all(refused));
+        assert!(![libc::ENOBUFS, libc::ENOMEM, libc::EPERM, libc::EMFILE].into_iter().any(refused));
+        assert!(!refuses(&io::ErrorKind::InvalidData.into()));
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_interface_is_told_apart() {
+        let good = Interface {
+            index: 1,
+            name: "near".to_owned(),
+            mac: Some([2; 6]),
+            mtu: 1_500,
+            up: true,
+            carrier: true,
+            loopback: false,
+        };
+        assert!(good.check().is_ok());
+        let error = Interface { carrier: false, ..good.clone() }.check().unwrap_err();
+        assert!(matches!(error, WireError::Link { problem: "has no carrier", .. }), "{error}");
+        let error = Interface { up: false, ..good.clone() }.check().unwrap_err();
+        assert!(matches!(error, WireError::Link { problem: "is down", .. }), "{error}");
+        let error = Interface { mac: None, up: false, ..good }.check().unwrap_err();
+        assert!(matches!(error, WireError::Interface { .. }), "{error}");
     }
 
     #[test]

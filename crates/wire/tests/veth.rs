@@ -162,13 +162,58 @@ fn routes_lead_over_the_gateway_and_a_link_that_is_down_is_refused() {
     assert_eq!((near.gateway, near.interface, near.source), (None, left.index, "10.77.0.1".parse().unwrap()));
     assert_eq!((far.gateway, far.interface), (Some("10.77.0.254".parse().unwrap()), left.index));
     let mac = router.neighbour(left.index, far.gateway.unwrap()).unwrap().unwrap();
-    assert_eq!(mac, [2, 0, 0, 0, 0, 0xfe]);
+    assert_eq!((mac.mac, mac.fresh), ([2, 0, 0, 0, 0, 0xfe], true));
     assert_eq!(router.neighbour(left.index, "10.77.0.9".parse().unwrap()).unwrap(), None);
+
+    ip("neigh add 10.77.0.8 lladdr 02:00:00:00:00:08 dev left nud stale");
+    let stale = router.neighbour(left.index, "10.77.0.8".parse().unwrap()).unwrap().unwrap();
+    assert!(!stale.fresh, "it was there once");
 
     ip("route add blackhole 198.51.100.0/24");
     assert!(matches!(router.route_to("198.51.100.1".parse().unwrap()), Err(WireError::NoRoute { .. })));
+    ip("route add prohibit 198.51.101.0/24");
+    assert!(matches!(router.route_to("198.51.101.1".parse().unwrap()), Err(WireError::NoRoute { .. })));
+    ip("link set right down");
+    let deaf = router.interface(left.index).unwrap();
+    assert!(deaf.up && !deaf.carrier, "{deaf:?}");
+    assert_eq!(Sender::open(&deaf).unwrap_err().to_string(), "interface left has no carrier");
     ip("link set left down");
     let down = router.interface(left.index).unwrap();
     let error = Sender::open(&down).unwrap_err().to_string();
     assert_eq!(error, "interface left is down");
+}
+
+#[test]
+fn another_virtual_network_is_not_heard() {
+    if !inside("another_virtual_network_is_not_heard").unwrap() {
+        return;
+    }
+    let [left, right] = link();
+    let sender = Sender::open(&left).unwrap();
+    let filter = Filter::ports(61_000..=61_999).with_control();
+    let mut receiver = Receiver::open(&right, &filter, RingSize::default()).unwrap();
+    let tagged = |network: u16, number| {
+        let frame = tcp_to(61_000, number);
+        let priority_and_network = (5 << 13) | network;
+        [&frame[..12], &[0x81, 0x00], &priority_and_network.to_be_bytes(), &frame[12..]].concat()
+    };
+    let mut batch = Batch::default();
+    // Of network 7; with a priority alone; without a tag, the last one.
+    assert!(batch.push(&tagged(7, 1)) && batch.push(&tagged(0, 2)) && batch.push(&tcp_to(61_000, 3)));
+    let mut sent = 0;
+    while sent < batch.len() {
+        sent += sender.send(&batch, sent).unwrap();
+    }
+    let (mut heard, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+    while heard.last() != Some(&3) && Instant::now() < deadline {
+        receiver
+            .receive(Duration::from_millis(50), |one| {
+                // The kernel's own solicitations are no part of the test.
+                if one.frame[12..14] == [0x08, 0x00] {
+                    heard.push(u32::from_be_bytes(one.frame[38..42].try_into().unwrap()));
+                }
+            })
+            .unwrap();
+    }
+    assert_eq!(heard, [2, 3]);
 }

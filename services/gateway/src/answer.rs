@@ -5,7 +5,8 @@ use std::net::Ipv6Addr;
 use muster_bus::convert::time;
 use muster_proto::v1::{
     Asset, AssetClaims, BulletinRevision, Coverage, Draw, DrawnItem, Evidence, Finding, FindingGroup, Fingerprint,
-    Host, Identifier, ListedAsset, ListedBulletin, ListedFinding, ListedVerdict, Service, SiteSummary, Sweep, Verdict,
+    Host, Identifier, ListedAsset, ListedBulletin, ListedFinding, ListedVerdict, Missed, Service, SiteSummary, Sweep,
+    Verdict,
 };
 use muster_store::query as row;
 use muster_store::rows::{Id, Millis};
@@ -163,6 +164,15 @@ pub(crate) fn asset(row: row::ListedAsset) -> ListedAsset {
 }
 
 pub(crate) fn sweep(row: row::ListedSweep) -> Sweep {
+    let missed = (row.finished_at != 0).then_some(Missed {
+        share_max: row.missed_share_max,
+        pairs_max: row.missed_pairs_max,
+        unstated: row.missed_unstated,
+        loss: row.missed_loss,
+        sent: row.attempts_sent,
+        first_answers: row.attempts_answered,
+        dropped: row.answers_dropped,
+    });
     Sweep {
         sweep_id: row.sweep_id.to_vec(),
         kind: row.kind.into(),
@@ -185,6 +195,7 @@ pub(crate) fn sweep(row: row::ListedSweep) -> Sweep {
         leases_finished: row.leases_finished,
         leases_failed: row.leases_failed,
         draw_id: id(row.draw_id),
+        missed,
     }
 }
 

@@ -17,6 +17,8 @@ pub use data::{
     StoryItem, TableCount,
 };
 
+pub(crate) use words::percent_up;
+
 use escape::Html;
 
 const STYLE: &str = include_str!("report/style.css");

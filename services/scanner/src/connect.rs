@@ -59,7 +59,7 @@ pub fn start(
         window: usize::try_from(window.max(1)).unwrap_or(1),
     };
     let works = (0..threads).map(|index| {
-        let work: Work = Box::new(move |shared, results| Flight::new(shared, limits, results)?.run());
+        let work: Work = Box::new(move |shared, results| Ok(Flight::new(shared, limits, results)?.run()?));
         (format!("connect-{index}"), work)
     });
     LeaseRun::start(lease, first_slice, gate, works)

@@ -2,8 +2,8 @@
 
 mod slice;
 
+pub use slice::{Attempts, Method, Open, SliceResult};
 pub(crate) use slice::{Fate, SliceBuilder};
-pub use slice::{Method, Open, SliceResult};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,6 +41,31 @@ impl SkipReason {
 /// the reader is busy, and hold 64,000 units, 5 MB if all were open.
 const SLICES_AHEAD: u32 = 64;
 
+/// Why an engine cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// This engine cannot on this machine; another may.
+    Engine(&'static str),
+    /// The network of this machine does not carry it. Any engine would take that for silence, so none is to go on.
+    Network(&'static str),
+}
+
+impl Fault {
+    /// In words.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Engine(reason) | Self::Network(reason) => reason,
+        }
+    }
+}
+
+impl From<&'static str> for Fault {
+    fn from(reason: &'static str) -> Self {
+        Self::Engine(reason)
+    }
+}
+
 /// How a lease ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -49,7 +74,7 @@ pub enum End {
     /// The gate was halted: slices from the next one on have to be done again.
     Halted,
     /// Something in this process failed; slices from the next one on have to be done again.
-    Failed(&'static str),
+    Failed(Fault),
 }
 
 /// Shared by the threads of one lease.
@@ -102,12 +127,12 @@ pub struct LeaseRun {
     results: mpsc::Receiver<SliceResult>,
     /// Slices that came before their turn.
     early: BTreeMap<u32, SliceResult>,
-    threads: Vec<std::thread::JoinHandle<Result<(), &'static str>>>,
+    threads: Vec<std::thread::JoinHandle<Result<(), Fault>>>,
 }
 
 /// The work of one thread: until every slice is claimed and decided, or it is told to stop. An error is why it cannot
 /// go on.
-pub(crate) type Work = Box<dyn FnOnce(Arc<Shared>, mpsc::Sender<SliceResult>) -> Result<(), &'static str> + Send>;
+pub(crate) type Work = Box<dyn FnOnce(Arc<Shared>, mpsc::Sender<SliceResult>) -> Result<(), Fault> + Send>;
 
 impl LeaseRun {
     /// Starts threads on a lease at slice `first_slice`: those before it were reported by somebody.
@@ -150,16 +175,17 @@ impl LeaseRun {
         self.results.close();
         let threads = std::mem::take(&mut self.threads);
         let joined = tokio::task::spawn_blocking(move || {
-            threads.into_iter().map(|thread| thread.join().unwrap_or(Err("a thread of the sweep panicked"))).collect()
+            let panicked = || Err(Fault::Engine("a thread of the sweep panicked"));
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| panicked())).collect()
         });
-        let outcomes: Vec<Result<(), &'static str>> = joined.await.unwrap_or_default();
+        let outcomes: Vec<Result<(), Fault>> = joined.await.unwrap_or_default();
         if self.shared.delivered.load(Ordering::Acquire) >= self.shared.lease.slice_count() {
             return End::Finished;
         }
         match outcomes.into_iter().find_map(Result::err) {
             Some(reason) => End::Failed(reason),
             None if self.shared.gate.is_halted() => End::Halted,
-            None => End::Failed("it was stopped"),
+            None => End::Failed(Fault::Engine("it was stopped")),
         }
     }
 }

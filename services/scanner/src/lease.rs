@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Engine;
 use crate::connect;
-use crate::engine::{End, LeaseRun, SliceResult};
+use crate::engine::{End, Fault, LeaseRun, SliceResult};
 use crate::error::ScannerError;
 use crate::job::Job;
 use crate::log::{Checkpoint, LeaseLog, Progress};
@@ -42,6 +42,8 @@ enum Round {
     Held,
     /// A fault of this machine: perhaps to be gone on with.
     Fault(String),
+    /// The engine cannot sweep this lease here: to be gone on with by connections.
+    Unsuited(String),
     /// The lease cannot be finished.
     Hopeless(String),
     /// The process is to stop.
@@ -60,7 +62,7 @@ impl LeaseWork<'_> {
     pub(crate) async fn run(&self) -> Result<(), ScannerError> {
         let mut progress = match self.log.checkpoint().await? {
             Checkpoint::Over => return Ok(()),
-            Checkpoint::Open(progress) => progress,
+            Checkpoint::Open(progress) => *progress,
         };
         if progress.next_slice > 0 {
             tracing::info!(order = %self.job.order, slice = progress.next_slice, "going on with a lease");
@@ -92,19 +94,23 @@ impl LeaseWork<'_> {
 
     /// Rounds until all slices are reported; otherwise why they cannot be.
     async fn work(&self, progress: &mut Progress) -> Result<Option<String>, ScannerError> {
-        let mut faults = 0;
+        let (mut faults, mut by_connections) = (0, false);
         while progress.next_slice < self.job.lease.slice_count() {
             let before = progress.next_slice;
             let round = match self.may_begin().await {
                 Some(reason_not_to) => reason_not_to,
-                None => Box::pin(self.round(progress)).await?,
+                None => Box::pin(self.round(progress, by_connections)).await?,
             };
             match round {
                 Round::Done => break,
                 Round::Held => {}
                 Round::Hopeless(reason) => return Ok(Some(reason)),
                 Round::Stopping => return Err(ScannerError::Stopping { order: self.job.order.to_string() }),
-                Round::Fault(fault) => {
+                Round::Unsuited(reason) if !by_connections => {
+                    tracing::warn!(order = %self.job.order, reason, "going on by connections");
+                    by_connections = true;
+                }
+                Round::Fault(fault) | Round::Unsuited(fault) => {
                     tracing::warn!(order = %self.job.order, fault, "the lease was interrupted");
                     faults = if progress.next_slice > before { 1 } else { faults + 1 };
                     if faults >= FAULTS_MAX {
@@ -141,10 +147,10 @@ impl LeaseWork<'_> {
     }
 
     /// Sends, until something stops it.
-    async fn round(&self, progress: &mut Progress) -> Result<Round, ScannerError> {
+    async fn round(&self, progress: &mut Progress, by_connections: bool) -> Result<Round, ScannerError> {
         let halts = self.site.gate.halts();
         let mut stop = pin!(self.stop());
-        let mut sweep = match self.begin(progress.next_slice) {
+        let mut sweep = match self.begin(progress.next_slice, by_connections) {
             Ok(sweep) => sweep,
             Err(error) => return Ok(Round::Fault(format!("failed to start a thread: {error}"))),
         };
@@ -179,15 +185,16 @@ impl LeaseWork<'_> {
             (None, End::Finished) => Round::Done,
             (None, End::Halted) => Round::Held,
             (None, End::Failed(_)) if self.site.gate.halts() != halts => Round::Held,
-            (None, End::Failed(fault)) => Round::Fault(fault.to_owned()),
+            (None, End::Failed(Fault::Engine(reason))) => Round::Unsuited(reason.to_owned()),
+            (None, End::Failed(Fault::Network(reason))) => Round::Fault(reason.to_owned()),
         })
     }
 
     /// Starts the engine that suits the lease.
-    fn begin(&self, first_slice: u32) -> std::io::Result<LeaseRun> {
+    fn begin(&self, first_slice: u32, by_connections: bool) -> std::io::Result<LeaseRun> {
         let (lease, gate, config) = (Arc::clone(&self.job.lease), Arc::clone(&self.site.gate), &self.site.config);
         match config.engine {
-            Engine::Auto => match raw::suits(&lease) {
+            Engine::Auto if !by_connections => match raw::suits(&lease) {
                 Ok(()) => return raw::start(lease, first_slice, gate, config.raw_options()),
                 Err(NotRaw::NotPermitted) => {
                     static SAID: Once = Once::new();
@@ -197,7 +204,7 @@ impl LeaseWork<'_> {
                     tracing::debug!(order = %self.job.order, %reason, "sweeping by connections");
                 }
             },
-            Engine::Connect => {}
+            Engine::Auto | Engine::Connect => {}
         }
         connect::start(lease, first_slice, gate, config.connect_options())
     }
@@ -266,7 +273,7 @@ impl LeaseWork<'_> {
         crash::point("scanner.before-slice");
         let sequence = self.log.append(&draft, progress.sequence).await?;
         crash::point("scanner.after-slice");
-        progress.advance(sequence, result.counts, result.started_at);
+        progress.advance(sequence, result);
         SliceReported { site, result, connections: examined.connections() }.emit();
         Ok(())
     }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_bus::convert::time;
+use muster_bus::convert::{loss, time};
 use muster_bus::{Bus, Draft, Expect, PublishError, Published, Publisher, Received, SiteName, Stream, Subject, open};
 use muster_ids::OrderId;
 use muster_kit::Shutdown;
 use muster_proto::v1::{self, envelope::Body};
 use muster_sweep::SliceCounts;
+use muster_sweep::loss::LossCount;
 
+use crate::engine::{Attempts, SliceResult};
 use crate::error::ScannerError;
 
 /// Between two tries of the same publish: from a hiccup to a stream whose readers have to catch up.
@@ -29,28 +31,47 @@ pub(crate) struct Progress {
     pub(crate) counts: SliceCounts,
     /// When the first slice was begun.
     pub(crate) started_at: Option<Timestamp>,
+    /// On which attempt units answered.
+    pub(crate) loss: LossCount,
 }
 
 impl Progress {
     /// The totals once one more slice is reported.
-    pub(crate) fn totals_with(&self, counts: SliceCounts, started_at: Timestamp) -> v1::SliceTotals {
-        let counts = add(self.counts, counts);
+    pub(crate) fn totals_with(&self, result: &SliceResult) -> v1::SliceTotals {
+        let counts = add(self.counts, result.counts);
         v1::SliceTotals {
             units: counts.units(),
             open: counts.open,
             closed: counts.closed,
             silent: counts.silent,
             skipped: counts.skipped,
-            started_at: Some(time::to_proto(self.started_at.unwrap_or(started_at))),
+            started_at: Some(time::to_proto(self.started_at.unwrap_or(result.started_at))),
+            loss: Some(loss::to_proto(&self.loss_with(result))),
         }
     }
 
+    fn loss_with(&self, result: &SliceResult) -> LossCount {
+        let mut count = self.loss.clone();
+        match &result.attempts {
+            Some(Attempts { sent, first_answers, dropped }) => {
+                count.add_dropped(*dropped);
+                // Of a slice that was skipped whole nothing left, and nothing is to be counted.
+                if !sent.is_empty() && count.add_slice(sent, first_answers).is_err() {
+                    count.add_uncounted(u64::from(result.range.units));
+                }
+            }
+            None => count.add_uncounted(result.counts.units() - result.counts.skipped),
+        }
+        count
+    }
+
     /// One more slice is reported.
-    pub(crate) fn advance(&mut self, sequence: u64, counts: SliceCounts, started_at: Timestamp) {
+    pub(crate) fn advance(&mut self, sequence: u64, result: &SliceResult) {
         self.next_slice += 1;
         self.sequence = sequence;
-        self.counts = add(self.counts, counts);
-        self.started_at.get_or_insert(started_at);
+        self.counts = add(self.counts, result.counts);
+        self.started_at.get_or_insert(result.started_at);
+        self.loss = self.loss_with(result);
     }
 
     fn of_slice(sequence: u64, slice: &v1::Slice) -> Result<Self, String> {
@@ -62,7 +83,12 @@ impl Progress {
             return Err(format!("its last slice ends at unit {reported} and its totals are of {}", totals.units));
         }
         let started_at = time::optional("totals.started_at", totals.started_at.as_ref()).map_err(|e| e.to_string())?;
-        Ok(Self { next_slice: slice.index.saturating_add(1), sequence, counts, started_at })
+        let mut loss = loss::from_proto("totals.loss", totals.loss.as_ref()).map_err(|e| e.to_string())?;
+        if totals.loss.is_none() {
+            // By a scanner that did not count.
+            loss.add_uncounted(reported - counts.skipped);
+        }
+        Ok(Self { next_slice: slice.index.saturating_add(1), sequence, counts, started_at, loss })
     }
 }
 
@@ -70,7 +96,7 @@ impl Progress {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Checkpoint {
     /// It is to be worked on.
-    Open(Progress),
+    Open(Box<Progress>),
     /// Its outcome stands.
     Over,
 }
@@ -93,14 +119,16 @@ impl LeaseLog {
 
     /// How far the lease is.
     pub(crate) async fn checkpoint(&self) -> Result<Checkpoint, ScannerError> {
-        let Some(last) = self.last().await? else { return Ok(Checkpoint::Open(Progress::default())) };
+        let Some(last) = self.last().await? else { return Ok(Checkpoint::Open(Box::default())) };
         let unreadable = |cause: String| ScannerError::Checkpoint { order: self.order.to_string(), cause };
         let (_, body) = open(&last).map_err(|error| unreadable(error.to_string()))?;
         if matches!(body, Body::OrderOutcome(_)) {
             return Ok(Checkpoint::Over);
         }
         let Body::Slice(slice) = body else { return Err(unreadable("it is no slice".to_owned())) };
-        Progress::of_slice(last.sequence, &slice).map(Checkpoint::Open).map_err(unreadable)
+        Progress::of_slice(last.sequence, &slice)
+            .map(|progress| Checkpoint::Open(Box::new(progress)))
+            .map_err(unreadable)
     }
 
     /// Appends after the last message, and returns where it stands. Tries until the answer is definite, or the stop.

@@ -2,12 +2,22 @@
 //! cookie.
 //!
 //! One thread has a lease. It sends as the rates allow, hears what the interface receives, and sends again to the units
-//! that did not answer, a fixed time after their last SYN: how often, follows from the loss that the answers show. The
-//! kernel of this machine resets what was opened, so a target keeps no half-open connection. Loopback, tunnels and
+//! that did not answer, a fixed time after their last SYN: how often, follows from the loss that the answers show.
+//!
+//! What was opened is reset by the kernel of this machine, which knows of no connection to the port that the answer is
+//! for: so a target keeps no half-open connection, and nothing of ours has to send a reset. Where a filter of this
+//! machine drops such answers before the kernel looks at them (a stateful INPUT chain does: it never saw the SYN), the
+//! target gives its half-open connection up by itself, and the sweep is none the worse: frames are heard before any
+//! filter.
+//!
+//! Silence is only believed where the way to it holds: an interface without carrier, a gateway that does not answer and
+//! a route that is gone are faults of the lease, which is then done again from its last slice. Loopback, tunnels and
 //! processes without the capability have the [connect engine](crate::connect), with the same results.
 
+mod clock;
 mod flight;
 mod track;
+mod trouble;
 mod ways;
 
 use std::io::Read as _;
@@ -17,11 +27,12 @@ use std::time::Duration;
 
 use muster_sweep::Lease;
 use muster_sweep::cookie::SourcePorts;
-use muster_wire::{Filter, Router, WireError, may_use_frames};
+use muster_wire::{Filter, Router, may_use_frames};
 
 use crate::engine::{LeaseRun, Work};
 use crate::gate::Gate;
 use flight::Flight;
+use trouble::Trouble;
 use ways::Ways;
 
 /// How to sweep.
@@ -104,19 +115,12 @@ pub fn start(lease: Arc<Lease>, first_slice: u32, gate: Arc<Gate>, options: RawO
     };
     let filter = Filter::ports(SOURCE_PORT_FIRST..=SOURCE_PORT_FIRST + (SOURCE_PORTS - 1)).with_control();
     let work: Work = Box::new(move |shared, results| {
-        let ways = Ways::new(key, ports, filter).map_err(|error| told(&error))?;
-        Flight::new(shared, results, options, ways).run().map_err(|error| told(&error))
+        let told = |trouble: Trouble| {
+            tracing::warn!(%trouble, "the raw engine cannot go on");
+            trouble.fault()
+        };
+        let ways = Ways::new(key, ports, filter).map_err(|error| told(error.into()))?;
+        Flight::new(shared, results, options, ways).run().map_err(told)
     });
     LeaseRun::start(lease, first_slice, gate, [("raw-0".to_owned(), work)])
-}
-
-/// An engine's fault as its kind; the whole of it is in the log.
-fn told(error: &WireError) -> &'static str {
-    tracing::warn!(%error, "the raw engine cannot go on");
-    match error {
-        WireError::NotPermitted => "this process lacks CAP_NET_RAW",
-        WireError::Interface { .. } => "an interface is down or takes no frames",
-        WireError::NoRoute { .. } => "there is no route",
-        WireError::Kernel { .. } | WireError::Answer { .. } => "the network of this machine gives no answer",
-    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muster_bus::convert::{network, time};
+use muster_bus::convert::{loss, network, time};
 use muster_proto::v1;
 use prost::Message;
 
@@ -62,7 +62,7 @@ pub(crate) fn slice(job: &Job, scanner: &str, progress: &Progress, examined: &Ex
             .filter(|(_, der)| !der.is_empty())
             .map(|(sha256, der)| v1::Certificate { sha256: sha256.to_vec().into(), der: der.to_vec().into() })
             .collect(),
-        totals: Some(progress.totals_with(result.counts, result.started_at)),
+        totals: Some(progress.totals_with(result)),
     };
     fit(&mut slice);
     slice
@@ -133,6 +133,7 @@ pub(crate) fn outcome(
         skipped: counts.skipped,
         started_at: Some(time::to_proto(progress.started_at.unwrap_or(finished_at))),
         finished_at: Some(time::to_proto(finished_at)),
+        loss: Some(loss::to_proto(&progress.loss)),
     }
 }
 
@@ -147,7 +148,7 @@ mod tests {
     use prost::Message;
 
     use super::{Examined, SLICE_MAX_BYTES, slice};
-    use crate::engine::{Method, Open, SkipReason, SliceResult};
+    use crate::engine::{Attempts, Method, Open, SkipReason, SliceResult};
     use crate::job::Job;
     use crate::log::Progress;
     use crate::probe::{Certificate, Found};
@@ -205,6 +206,7 @@ mod tests {
             skipped: Bitmap::new(units),
             skipped_by: SkipReason::ALL.map(|reason| (reason, 0)),
             counts: SliceCounts { open: u64::from(open), silent: u64::from(units - open), ..SliceCounts::default() },
+            attempts: Some(Attempts { sent: vec![units; 3], first_answers: vec![open, 0, 0], dropped: 2 }),
         };
         Examined { result, found: (0..open).map(found).collect() }
     }
@@ -225,6 +227,26 @@ mod tests {
             prop_assert_eq!(slice.observations.len(), usize::try_from(open).unwrap());
             prop_assert!(slice.observations.iter().all(|found| found.certificate_sha256.len() == 32));
         }
+    }
+
+    #[test]
+    fn a_lease_that_is_gone_on_with_counts_on() {
+        let mut progress = Progress::default();
+        for index in 0..40 {
+            progress.advance(1, &examined(50 + index % 5, 0, 0, 0).result);
+        }
+        let last = slice(&job(), "one", &progress, &examined(60, 0, 0, 0));
+        let totals = last.totals.unwrap();
+        let loss = totals.loss.unwrap();
+        let whole = u64::from(UNITS_PER_SLICE_MAX) * 41;
+        assert_eq!(loss.groups[0].sent, [whole; 3]);
+        assert_eq!(loss.groups[0].first_answers, [totals.open, 0, 0]);
+        assert_eq!((loss.groups.len(), loss.dropped, loss.uncounted), (1, 82, 0));
+        // Whoever has connections only says so.
+        let mut by_connections = examined(60, 0, 0, 0);
+        by_connections.result.attempts = None;
+        let totals = progress.totals_with(&by_connections.result);
+        assert_eq!(totals.loss.unwrap().uncounted, 1_000);
     }
 
     #[test]

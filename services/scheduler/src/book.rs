@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use muster_bus::convert::time;
+use muster_bus::convert::{loss, time};
 use muster_bus::{EnvelopeError, Received, open};
 use muster_ids::{DrawId, OrderId, SweepId};
 use muster_proto::v1::{self, envelope::Body};
+use muster_sweep::loss::LossCount;
 
 use crate::audit::sites_drawn;
 use crate::error::SchedulerError;
@@ -133,8 +134,18 @@ impl Book {
     pub(crate) fn outcome(&mut self, site: &str, outcome: &v1::OrderOutcome) -> Result<(), BadOutcome> {
         let sweep = SweepId::from_bytes(&outcome.sweep_id).map_err(|_| BadOutcome::Id("sweep_id"))?;
         let order = OrderId::from_bytes(&outcome.order_id).map_err(|_| BadOutcome::Id("order_id"))?;
+        let loss = match &outcome.loss {
+            Some(_) => loss::from_proto("order_outcome.loss", outcome.loss.as_ref())
+                .map_err(|error| BadOutcome::Loss(error.to_string()))?,
+            None => {
+                // By a scanner that did not count.
+                let mut loss = LossCount::default();
+                loss.add_uncounted(outcome.units.saturating_sub(outcome.skipped));
+                loss
+            }
+        };
         match self.sites.get_mut(site) {
-            Some(log) => log.outcome(sweep, order, Totals::of(outcome)),
+            Some(log) => log.outcome(sweep, order, Totals::of(outcome), &loss),
             None => Ok(()),
         }
     }

@@ -7,6 +7,7 @@ use muster_calendar::Recurrence;
 use muster_estate::model::{Schedule, Site};
 use muster_ids::{OrderId, SweepId};
 use muster_proto::v1;
+use muster_sweep::loss::{LossCount, Stated};
 
 /// Sweeps remembered after their end, so that a request that comes twice is one sweep.
 const ENDED_MAX: usize = 10_000;
@@ -47,11 +48,14 @@ impl Totals {
 }
 
 /// Why an outcome is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadOutcome {
     /// An id is none.
     #[error("order_outcome.{0} is not 16 bytes")]
     Id(&'static str),
+    /// What it says of the loss contradicts itself, or the rest of it.
+    #[error("{0}")]
+    Loss(String),
     /// It says more than there is to say.
     #[error("the counts of the outcome are more than the {planned} units of its whole sweep")]
     TooMany { planned: u64 },
@@ -67,6 +71,8 @@ pub(crate) struct OpenSweep {
     pub(crate) issued: BTreeMap<u32, OrderId>,
     /// Outcomes, by lease index.
     pub(crate) outcomes: BTreeMap<u32, Totals>,
+    /// What these show of the loss, together.
+    loss: LossCount,
     /// Stream sequence of its start: what is older is not needed any more.
     pub(crate) sequence: u64,
 }
@@ -110,8 +116,8 @@ impl SiteLog {
             }
         }
         let deadline = timestamp(sweep.deadline.as_ref());
-        let (issued, outcomes) = (BTreeMap::new(), BTreeMap::new());
-        self.open.insert(id, OpenSweep { started: sweep, id, deadline, issued, outcomes, sequence });
+        let (issued, outcomes, loss) = (BTreeMap::new(), BTreeMap::new(), LossCount::default());
+        self.open.insert(id, OpenSweep { started: sweep, id, deadline, issued, outcomes, loss, sequence });
     }
 
     pub(crate) fn issued(&mut self, sequence: u64, sweep: SweepId, lease_index: u32, order: OrderId) {
@@ -135,14 +141,26 @@ impl SiteLog {
     }
 
     /// Takes the outcome of an order.
-    pub(crate) fn outcome(&mut self, sweep: SweepId, order: OrderId, totals: Totals) -> Result<(), BadOutcome> {
+    pub(crate) fn outcome(
+        &mut self,
+        sweep: SweepId,
+        order: OrderId,
+        totals: Totals,
+        loss: &LossCount,
+    ) -> Result<(), BadOutcome> {
         let Some(open) = self.open.get_mut(&sweep) else { return Ok(()) };
         let planned = open.started.units;
         if totals.reached().is_none_or(|reached| reached > planned) {
             return Err(BadOutcome::TooMany { planned });
         }
+        if loss.answered() > totals.open.saturating_add(totals.closed) {
+            return Err(BadOutcome::Loss("more first answers than units that answered".to_owned()));
+        }
         if let Some(index) = open.issued.iter().find(|(_, id)| **id == order).map(|(index, _)| *index) {
-            open.outcomes.insert(index, totals);
+            // An outcome that comes twice is counted once.
+            if open.outcomes.insert(index, totals).is_none() {
+                open.loss.merge(loss);
+            }
         }
         Ok(())
     }
@@ -245,7 +263,23 @@ impl OpenSweep {
             finished_at: Some(muster_bus::convert::time::to_proto(now)),
             leases_finished: u32::try_from(self.outcomes.len()).unwrap_or(u32::MAX) - failed,
             leases_failed: failed,
+            missed: Some(self.missed()),
         })
+    }
+
+    /// What it may have missed among the pairs that were asked.
+    fn missed(&self) -> v1::Missed {
+        let all = self.loss.by_attempt();
+        let counted = v1::Missed {
+            sent: all.sent,
+            first_answers: all.first_answers,
+            dropped: self.loss.dropped(),
+            ..v1::Missed::default()
+        };
+        match self.loss.state() {
+            Ok(Stated { share_max, pairs_max, loss }) => v1::Missed { share_max, pairs_max, loss, ..counted },
+            Err(reason) => v1::Missed { unstated: reason.to_string(), ..counted },
+        }
     }
 }
 

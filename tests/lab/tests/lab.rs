@@ -91,7 +91,7 @@ impl Prober {
         let mut router = Router::open().unwrap();
         let route = router.route_to("10.30.0.1".parse().unwrap()).unwrap();
         let near = router.interface(route.interface).unwrap();
-        let next_hop = Mac(router.neighbour(route.interface, route.gateway.unwrap()).unwrap().unwrap());
+        let next_hop = Mac(router.neighbour(route.interface, route.gateway.unwrap()).unwrap().unwrap().mac);
         let link = Link { source: Mac(near.mac.unwrap()), next_hop };
         let path = Path { link: Some(link), source: route.source, hop_limit: 64 };
         Self {

@@ -36,7 +36,7 @@ pub struct ListedAsset {
 }
 
 /// A sweep or an audit of one site; while it runs the figures are those of its slices so far.
-#[derive(Debug, Clone, PartialEq, Eq, Row, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Row, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "a field is the column of its name; proto/muster/v1 says what it means")]
 pub struct ListedSweep {
     pub sweep_id: Id,
@@ -59,6 +59,13 @@ pub struct ListedSweep {
     pub leases_finished: u32,
     pub leases_failed: u32,
     pub draw_id: Id,
+    pub missed_share_max: f64,
+    pub missed_pairs_max: u64,
+    pub missed_unstated: String,
+    pub missed_loss: f64,
+    pub attempts_sent: Vec<u64>,
+    pub attempts_answered: Vec<u64>,
+    pub answers_dropped: u64,
 }
 
 /// A draw.
@@ -239,7 +246,10 @@ pub(crate) const SWEEPS: Shape = Shape {
          s.started_at AS started_at, f.finished_at AS finished_at, s.units AS planned, f.open AS open, \
          f.closed AS closed, f.silent AS silent, f.skipped AS skipped, f.lost AS lost, f.void AS void, \
          f.void_reason AS void_reason, s.leases AS leases, f.leases_finished AS leases_finished, \
-         f.leases_failed AS leases_failed, s.draw_id AS draw_id FROM sweeps_started AS s \
+         f.leases_failed AS leases_failed, s.draw_id AS draw_id, f.missed_share_max AS missed_share_max, \
+         f.missed_pairs_max AS missed_pairs_max, f.missed_unstated AS missed_unstated, \
+         f.missed_loss AS missed_loss, f.attempts_sent AS attempts_sent, \
+         f.attempts_answered AS attempts_answered, f.answers_dropped AS answers_dropped FROM sweeps_started AS s \
          LEFT JOIN sweeps_finished AS f ON f.sweep_id = s.sweep_id) AS t",
     ),
     columns: SWEEP_COLUMNS,
@@ -273,7 +283,9 @@ fn with_progress(page: &Sql) -> Sql {
          p.open + l.open AS open, p.closed + l.closed AS closed, p.silent + l.silent AS silent, \
          p.skipped + l.skipped AS skipped, p.lost AS lost, p.void AS void, p.void_reason AS void_reason, \
          p.leases AS leases, p.leases_finished AS leases_finished, p.leases_failed AS leases_failed, \
-         p.draw_id AS draw_id FROM page AS p LEFT JOIN (SELECT sweep_id, sum(open) AS open, sum(closed) AS closed, \
+         p.draw_id AS draw_id, p.missed_share_max AS missed_share_max, p.missed_pairs_max AS missed_pairs_max, \
+         p.missed_unstated AS missed_unstated, p.missed_loss AS missed_loss, p.attempts_sent AS attempts_sent, \
+         p.attempts_answered AS attempts_answered, p.answers_dropped AS answers_dropped FROM page AS p LEFT JOIN (SELECT sweep_id, sum(open) AS open, sum(closed) AS closed, \
          sum(silent) AS silent, sum(skipped) AS skipped FROM slices WHERE (site, sweep_id) IN (SELECT site, sweep_id \
          FROM page WHERE finished_at = toDateTime64(0, 3, 'UTC')) GROUP BY sweep_id) AS l ON l.sweep_id = p.sweep_id \
          ORDER BY p.started_at DESC, p.sweep_id",

@@ -74,6 +74,13 @@ row! {
         event_id: Id,
         stream_sequence: u64,
         broker_at: Millis,
+        missed_share_max: f64,
+        missed_pairs_max: u64,
+        missed_unstated: &'a str,
+        missed_loss: f64,
+        attempts_sent: Vec<u64>,
+        attempts_answered: Vec<u64>,
+        answers_dropped: u64,
     }
 }
 

@@ -169,6 +169,13 @@ pub(super) fn sweep_finished() -> SweepFinishedRow<'static> {
         event_id: id(8),
         stream_sequence: 9,
         broker_at: NOON + 10_001,
+        missed_share_max: 0.001_25,
+        missed_pairs_max: 3,
+        missed_unstated: "",
+        missed_loss: 0.02,
+        attempts_sent: vec![7_000, 6_990, 400],
+        attempts_answered: vec![9, 1, 0],
+        answers_dropped: 5,
     }
 }
 

@@ -6,21 +6,21 @@ use crate::cookie::ATTEMPTS_MAX;
 
 /// The loss of an attempt is above its bound in 4 of 100 sweeps at most, and more pairs than the bound are missed with
 /// that loss in 1 of 100: 95 % in all.
-const ALPHA_LOSS: f64 = 0.04;
-const ALPHA_MISSED: f64 = 0.01;
+pub(super) const ALPHA_LOSS: f64 = 0.04;
+pub(super) const ALPHA_MISSED: f64 = 0.01;
 
 /// Intervals that are for reading: 5 % on either side.
-const ALPHA_SIDE: f64 = 0.05;
+pub(super) const ALPHA_SIDE: f64 = 0.05;
 
 /// What has to be significant before attempts or canaries are said to lose differently.
-const ALPHA_UNEVEN: f64 = 0.01;
+pub(super) const ALPHA_UNEVEN: f64 = 0.01;
 
 /// Late answers, as independent ones, from which the loss of later attempts is read. With fewer the bound would rest on
 /// chance: 3 late answers allow any loss up to 63 %.
-const LATE_MIN: f64 = 20.0;
+pub(super) const LATE_MIN: f64 = 20.0;
 
 /// Fewer answers than these say less than as many canaries.
-const PAIRS_MIN: u64 = 30;
+pub(super) const PAIRS_MIN: u64 = 30;
 
 /// Hosts that are known to answer, each probed once like any pair's first attempt, spread evenly over the sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -117,14 +117,14 @@ pub fn assess(tally: &Tally, canaries: Canaries, wanted_share: f64) -> Result<As
             used.loss = used.loss.max(upper_bound(lost, f64::from(probed), ALPHA_LOSS));
         }
     }
-    let mut missed = missed_pairs(real(pairs), used.loss.powi(attempts), dispersion);
+    let mut missed = missed_pairs(real(pairs), used.loss.powi(attempts), dispersion, ALPHA_MISSED);
     let mut share = used.loss.powi(attempts).max(share_of(missed, real(pairs)));
     if source == Source::Pairs
-        && let Some(late) = late_loss(tally, dispersion)
+        && let Some(late) = late_loss(tally.first_answers(), dispersion)
     {
         // The missed are among those that were lost on the first attempt.
         let lost_first = real(pairs - tally.first_answers().first().copied().unwrap_or(0));
-        missed = most(missed, missed_pairs(lost_first, late.upper.powi(attempts - 1), dispersion));
+        missed = most(missed, missed_pairs(lost_first, late.upper.powi(attempts - 1), dispersion, ALPHA_MISSED));
         share = share.max(share_of(missed, real(pairs)));
         used.uneven |= late.lower > used.loss;
         used.loss = used.loss.max(late.upper);
@@ -163,14 +163,14 @@ fn upper(tally: &Tally, canaries: Canaries, dispersion: f64, source: Source) -> 
 }
 
 /// First answers on the first of these attempts and on all, as so many independent ones.
-fn effective(first_answers: &[u64], dispersion: f64) -> (f64, f64) {
+pub(super) fn effective(first_answers: &[u64], dispersion: f64) -> (f64, f64) {
     let first = real(first_answers.first().copied().unwrap_or(0));
     (first / dispersion, real(first_answers.iter().sum()) / dispersion)
 }
 
 /// The loss q with which a share (1 - q) / (1 - q^K) of the answered answers at once: 1 when the share is 1 / K or
 /// less.
-fn loss_from_share(share: f64, attempts: u8) -> f64 {
+pub(super) fn loss_from_share(share: f64, attempts: u8) -> f64 {
     if share * f64::from(attempts) <= 1.0 {
         return 1.0;
     }
@@ -203,9 +203,9 @@ fn proportion(hits: f64, trials: f64) -> Interval {
 
 /// The loss of the later attempts, of pairs that were lost once already: `None` with less than two such attempts, or
 /// too few such pairs.
-fn late_loss(tally: &Tally, dispersion: f64) -> Option<Interval> {
-    let later = tally.first_answers().get(1..).filter(|later| later.len() > 1)?;
-    let attempts = tally.attempts() - 1;
+pub(super) fn late_loss(first_answers: &[u64], dispersion: f64) -> Option<Interval> {
+    let later = first_answers.get(1..).filter(|later| later.len() > 1)?;
+    let attempts = u8::try_from(later.len()).ok()?;
     let (first, all) = effective(later, dispersion);
     (all >= LATE_MIN).then(|| Interval {
         estimate: loss_from_share(first / all, attempts),
@@ -215,15 +215,15 @@ fn late_loss(tally: &Tally, dispersion: f64) -> Option<Interval> {
 }
 
 /// The most pairs that can have been missed when so many answered and each is missed with probability `each`: the
-/// largest number with which so few answers are not rarer than [`ALPHA_MISSED`]. Counted in clumps of `dispersion`
+/// largest number with which so few answers are not rarer than `alpha`. Counted in clumps of `dispersion`
 /// pairs. `None`: any number.
-fn missed_pairs(answered: f64, each: f64, dispersion: f64) -> Option<u64> {
+pub(super) fn missed_pairs(answered: f64, each: f64, dispersion: f64, alpha: f64) -> Option<u64> {
     if each >= 1.0 {
         return None;
     }
     let clumps = answered / dispersion;
     // P(X <= answered) of missed + answered trials, each answered with 1 - each.
-    let possible = |missed: u64| missed == 0 || incomplete_beta(each, real(missed), clumps + 1.0) > ALPHA_MISSED;
+    let possible = |missed: u64| missed == 0 || incomplete_beta(each, real(missed), clumps + 1.0) > alpha;
     let mut beyond = 1_u64;
     while possible(beyond) {
         beyond = beyond.checked_mul(2).filter(|clumps| *clumps < 1 << 40)?;
@@ -237,12 +237,12 @@ fn missed_pairs(answered: f64, each: f64, dispersion: f64) -> Option<u64> {
     Some((real(low) * dispersion).ceil() as u64)
 }
 
-fn most(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+pub(super) fn most(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     one.zip(other).map(|(one, other)| one.max(other))
 }
 
 /// The share of the missed among all that would have answered.
-fn share_of(missed: Option<u64>, answered: f64) -> f64 {
+pub(super) fn share_of(missed: Option<u64>, answered: f64) -> f64 {
     match missed.map(real) {
         None => 1.0,
         Some(0.0) => 0.0,

@@ -17,6 +17,9 @@ pub enum LossError {
         /// Wanted.
         attempts: u8,
     },
+    /// Counts that were written down contradict themselves.
+    #[error("failed to read the counts of answers: {0}")]
+    Unsound(&'static str),
     /// A window has counts of another number of attempts.
     #[error("failed to count answers: counts of {found} attempts in a sweep of {attempts}")]
     Counts {
@@ -102,15 +105,46 @@ impl Tally {
         if self.attempts != other.attempts {
             return Err(LossError::Counts { attempts: self.attempts, found: usize::from(other.attempts) });
         }
-        self.first_answers.iter_mut().zip(other.first_answers).for_each(|(sum, count)| *sum += count);
+        self.first_answers
+            .iter_mut()
+            .zip(other.first_answers)
+            .for_each(|(sum, count)| *sum = sum.saturating_add(count));
         for (mine, theirs) in self.scales.iter_mut().zip(other.scales) {
-            mine.clusters += theirs.clusters;
+            mine.clusters = mine.clusters.saturating_add(theirs.clusters);
             mine.tt += theirs.tt;
             mine.tl += theirs.tl;
             mine.ll += theirs.ll;
             mine.half = None;
         }
         Ok(())
+    }
+
+    /// Of two attempts, which are always possible.
+    pub(super) const fn of_two() -> Self {
+        const NONE: Scale = Scale { clusters: 0, tt: 0, tl: 0, ll: 0, half: None };
+        Self { attempts: 2, first_answers: [0; ATTEMPTS_MAX as usize], scales: [NONE; SCALES] }
+    }
+
+    /// Ends every cluster under way: what comes next is of another part.
+    pub(super) fn forget_halves(&mut self) {
+        self.scales.iter_mut().for_each(|scale| scale.half = None);
+    }
+
+    /// The sums by scale, as [`LossCount`](super::LossCount) writes them down; what is left of a half is not kept.
+    pub(super) fn sums(&self) -> impl Iterator<Item = [u128; 4]> {
+        let used = self.scales.iter().take_while(|scale| scale.clusters > 0);
+        used.map(|scale| [scale.clusters.into(), scale.tt, scale.tl, scale.ll])
+    }
+
+    /// Adds sums that were written down. Scales beyond the last are dropped.
+    pub(super) fn add_sums(&mut self, first_answers: &[u64], sums: impl IntoIterator<Item = [u64; 4]>) {
+        self.first_answers.iter_mut().zip(first_answers).for_each(|(sum, count)| *sum = sum.saturating_add(*count));
+        for (scale, [clusters, tt, tl, ll]) in self.scales.iter_mut().zip(sums) {
+            scale.clusters = scale.clusters.saturating_add(clusters);
+            scale.tt += u128::from(tt);
+            scale.tl += u128::from(tl);
+            scale.ll += u128::from(ll);
+        }
     }
 
     /// Attempts at each pair.

@@ -229,6 +229,6 @@ fn done(sweep: &Sweep) -> (u64, u64) {
 
 /// What a sweep may have missed, in words.
 fn missed(sweep: &Sweep) -> String {
-    let coverage = crate::report::Coverage::from(&sweep.coverage.unwrap_or_default());
+    let coverage = crate::report::Coverage::from(sweep);
     if sweep.finished_at.is_none() { "it is still running".to_owned() } else { coverage.in_words() }
 }

@@ -3,6 +3,7 @@
 use muster_proto::v1;
 
 use super::data::{Audit, Coverage, DrawnHost, EvidenceItem, FindingItem, Ledger, SiteFigures, TableCount};
+use super::words::missed_in_words;
 use crate::operator::{address, instant, proto_word};
 
 impl From<&v1::Coverage> for Coverage {
@@ -25,6 +26,7 @@ impl From<&v1::Sweep> for Coverage {
             void: sweep.void,
             void_reason: sweep.void_reason.clone(),
             finished_at: instant(sweep.finished_at.as_ref()),
+            lost_on_the_way: sweep.missed.as_ref().map(missed_in_words).unwrap_or_default(),
             ..Self::from(&sweep.coverage.unwrap_or_default())
         }
     }

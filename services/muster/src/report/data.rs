@@ -79,6 +79,9 @@ pub struct Coverage {
     pub void_reason: String,
     /// When it was over, RFC 3339; empty: it runs.
     pub finished_at: String,
+    /// What the network may have lost, in words; empty: it is not known yet.
+    #[serde(default)]
+    pub lost_on_the_way: String,
 }
 
 /// One finding.

@@ -1,5 +1,7 @@
 //! Figures as sentences, for the page and for the terminal alike.
 
+use muster_proto::v1;
+
 use super::data::{Coverage, Ledger};
 use crate::operator::share;
 
@@ -49,11 +51,40 @@ impl Coverage {
                 share_up(undecided, self.planned)
             ),
         };
+        if !self.lost_on_the_way.is_empty() {
+            text += &format!(" {}", self.lost_on_the_way);
+        }
         if self.void {
             text += &format!(" The sweep is void ({}): it proves nothing about what it did not see.", self.void_reason);
         }
         text
     }
+}
+
+/// What the network may have lost of the answers, as a sentence.
+pub(super) fn missed_in_words(missed: &v1::Missed) -> String {
+    if !missed.unstated.is_empty() {
+        return format!("How many answers were lost on the way is not known: {}.", missed.unstated);
+    }
+    format!(
+        "Of the pairs that would have answered this vantage, at most {} were missed ({} of them), with 95 % confidence.",
+        percent_up(missed.share_max),
+        grouped(missed.pairs_max)
+    )
+}
+
+/// A share of 1 in percent with two digits that count, never less than it is.
+pub(crate) fn percent_up(share: f64) -> String {
+    let percent = share * 100.0;
+    let decimals: usize = match percent {
+        percent if percent >= 10.0 => 0,
+        percent if percent >= 1.0 => 1,
+        percent if percent >= 0.1 => 2,
+        percent if percent >= 0.01 => 3,
+        _ => 4,
+    };
+    let unit = 10_f64.powi(i32::try_from(decimals).unwrap_or(4));
+    format!("{:.decimals$} %", (percent * unit).ceil() / unit)
 }
 
 impl Ledger {
@@ -123,6 +154,18 @@ mod tests {
         let coverage = Coverage { planned: 1_000_000, closed: 999_999, silent: 1, ..Coverage::default() };
         let text = coverage.in_words();
         assert!(text.contains("(99.9%)") && text.contains("at most 1 (0.1%)"), "{text}");
+    }
+
+    #[test]
+    fn what_the_network_lost_is_stated_or_said_not_to_be_known() {
+        let missed = v1::Missed { share_max: 0.000_412_3, pairs_max: 1_234, ..v1::Missed::default() };
+        let text = missed_in_words(&missed);
+        assert!(text.contains("at most 0.042 % were missed (1,234 of them), with 95 % confidence"), "{text}");
+        let reason = "every pair was asked once, which says nothing about what was lost";
+        let unstated = v1::Missed { unstated: reason.to_owned(), ..v1::Missed::default() };
+        assert!(missed_in_words(&unstated).contains(reason));
+        let shares = [0.5, 0.012_34, 0.001, 0.000_000_01, 0.0].map(percent_up);
+        assert_eq!(shares, ["50 %", "1.3 %", "0.10 %", "0.0001 %", "0.0000 %"]);
     }
 
     #[test]

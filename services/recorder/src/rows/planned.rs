@@ -54,8 +54,23 @@ pub(super) fn issued(place: Place<'_>, issued: &v1::OrderIssued, sink: &mut impl
     Ok(())
 }
 
+/// Attempts that are stored: more than any engine makes.
+const ATTEMPTS_LISTED_MAX: usize = 64;
+
 pub(super) fn finished(place: Place<'_>, sweep: &v1::SweepFinished, sink: &mut impl Sink) -> Result<(), BadEvent> {
     let coverage = sweep.coverage.as_ref().ok_or_else(|| BadEvent::new("sweep_finished.coverage", "not set"))?;
+    let missed = sweep.missed.clone().unwrap_or_else(|| v1::Missed {
+        // By a scheduler that did not count.
+        unstated: "nothing was counted".to_owned(),
+        ..v1::Missed::default()
+    });
+    if [&missed.sent, &missed.first_answers].into_iter().any(|list| list.len() > ATTEMPTS_LISTED_MAX) {
+        return Err(BadEvent::new("sweep_finished.missed", "more attempts than there can be"));
+    }
+    let finite = missed.share_max.is_finite() && missed.loss.is_finite();
+    if !finite || !(0.0..=1.0).contains(&missed.share_max) {
+        return Err(BadEvent::new("sweep_finished.missed.share_max", "no share"));
+    }
     sink.row(&SweepFinishedRow {
         sweep_id: id("sweep_finished.sweep_id", &sweep.sweep_id)?,
         kind: enumeration::<v1::SweepKind>("sweep_finished.kind", sweep.kind)?,
@@ -75,6 +90,13 @@ pub(super) fn finished(place: Place<'_>, sweep: &v1::SweepFinished, sink: &mut i
         event_id: place.event_id,
         stream_sequence: place.stream_sequence,
         broker_at: place.broker_at,
+        missed_share_max: missed.share_max,
+        missed_pairs_max: missed.pairs_max,
+        missed_unstated: &missed.unstated,
+        missed_loss: missed.loss,
+        attempts_sent: missed.sent,
+        attempts_answered: missed.first_answers,
+        answers_dropped: missed.dropped,
     });
     Ok(())
 }

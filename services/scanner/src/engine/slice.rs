@@ -43,6 +43,17 @@ impl Method {
     }
 }
 
+/// What the attempts at the units of a slice came to, one number for each attempt that a unit without an answer had.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// Probes that left.
+    pub sent: Vec<u32>,
+    /// Units that answered for the first time.
+    pub first_answers: Vec<u32>,
+    /// Answers that this machine received and had no room for, to this slice or to another at the same time.
+    pub dropped: u64,
+}
+
 /// What became of every unit of a slice: open, closed, skipped, and silent is the rest.
 #[derive(Debug, Clone)]
 pub struct SliceResult {
@@ -64,6 +75,8 @@ pub struct SliceResult {
     pub skipped_by: [(SkipReason, u32); SkipReason::ALL.len()],
     /// All together.
     pub counts: SliceCounts,
+    /// `None`: by an engine that does not count its attempts.
+    pub attempts: Option<Attempts>,
 }
 
 /// How a unit ended.
@@ -86,6 +99,7 @@ pub(crate) struct SliceBuilder {
     skipped: Bitmap,
     skipped_by: [(SkipReason, u32); SkipReason::ALL.len()],
     undecided: u32,
+    attempts: Option<Attempts>,
 }
 
 impl SliceBuilder {
@@ -100,11 +114,32 @@ impl SliceBuilder {
             skipped: Bitmap::new(range.units),
             skipped_by: SkipReason::ALL.map(|reason| (reason, 0)),
             undecided: range.units,
+            attempts: None,
         }
     }
 
     pub(crate) const fn index(&self) -> u32 {
         self.range.index
+    }
+
+    /// Notes what its attempts came to.
+    pub(crate) fn counted(&mut self, attempts: Attempts) {
+        self.attempts = Some(attempts);
+    }
+
+    /// Notes answers that this machine had no room for.
+    pub(crate) fn dropped(&mut self, frames: u64) {
+        if let Some(attempts) = &mut self.attempts {
+            attempts.dropped = attempts.dropped.saturating_add(frames);
+        }
+    }
+
+    /// Units that were asked in vain, when none of the slice answered: then it is perhaps not they who are silent.
+    pub(crate) fn all_in_vain(&self) -> Vec<u32> {
+        if !self.open.is_empty() || self.closed.count() > 0 {
+            return Vec::new();
+        }
+        (0..self.range.units).filter(|bit| !self.skipped.get(*bit)).map(|bit| self.range.first_unit + bit).collect()
     }
 
     /// Notes the fate of a unit; each is decided once. `true` when it was the last of the slice.
@@ -144,6 +179,7 @@ impl SliceBuilder {
             skipped: self.skipped,
             skipped_by: self.skipped_by,
             counts: SliceCounts { open, closed, silent, skipped },
+            attempts: self.attempts,
         }
     }
 }

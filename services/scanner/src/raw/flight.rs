@@ -6,18 +6,21 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use muster_sweep::cookie::Refused;
-use muster_sweep::packet::{Answer, Body, Checks, Reason};
+use muster_sweep::loss::attempts_wanted;
+use muster_sweep::packet::{Answer, Body, Checks, Mac, Reason};
 use muster_sweep::{Grant, Transport, Unit};
 use muster_wire::{Batch, WireError};
 use tokio::sync::mpsc;
 
 use super::RawOptions;
+use super::clock::{Both, HANDED_OVER_AFTER, before, nanos};
 use super::track::{Task, Tracks, Turn};
-use super::ways::{Direction, Hop, Ways};
-use crate::engine::{Fate, Shared, SkipReason, SliceResult};
+use super::trouble::Trouble;
+use super::ways::{Direction, Hop, Over, Proof, Ways};
+use crate::engine::{Fate, Shared, SkipReason, SliceBuilder, SliceResult};
 use crate::gate::Refusal;
 
 /// A thread looks up at least so often: halt and stop take effect within it.
@@ -32,6 +35,13 @@ const OWN_WAIT: Duration = Duration::from_millis(50);
 const SEVERAL_WAIT: Duration = Duration::from_millis(1);
 /// How long an interface whose queue is full is left alone.
 const QUEUE_PAUSE: Duration = Duration::from_micros(200);
+/// Tasks that are looked at for one batch. Each is permitted when it is looked at, and has to leave soon after.
+const LOOKED_AT_MAX: usize = 256;
+/// Of so many slices one is asked three times at least: two attempts do not show that some units are harder to reach.
+const THRICE_OF: u32 = 8;
+const THRICE: u8 = 3;
+/// How often a gateway in doubt is looked after.
+const DOUBT_LOOK: Duration = Duration::from_millis(2);
 
 pub(super) struct Flight {
     shared: Arc<Shared>,
@@ -50,6 +60,21 @@ pub(super) struct Flight {
     /// The port that the batch leaves by, and the task of each frame; none: a question for a next hop.
     batch_port: usize,
     batch_tasks: Vec<Option<Task>>,
+    /// Since when the interface has taken no frame.
+    stuck_since: Option<Instant>,
+    /// Slices of which nothing answered: over when their ways are found to hold.
+    doubts: VecDeque<Doubt>,
+    looked_ns: u64,
+    dropped: u64,
+}
+
+/// A slice of which nothing answered.
+struct Doubt {
+    slice: Box<SliceBuilder>,
+    /// Its last SYN left then.
+    since_ns: u64,
+    /// The ways that it was sent by, each with an address.
+    ways: Vec<(Over, IpAddr)>,
 }
 
 /// What to do with a task.
@@ -83,32 +108,44 @@ impl Flight {
             batch: Batch::default(),
             batch_port: 0,
             batch_tasks: Vec::with_capacity(Batch::FRAMES_MAX),
+            stuck_since: None,
+            doubts: VecDeque::new(),
+            looked_ns: 0,
+            dropped: 0,
         }
     }
 
     /// Until every slice is decided, or it is told to stop.
-    pub(super) fn run(mut self) -> Result<(), WireError> {
+    pub(super) fn run(mut self) -> Result<(), Trouble> {
         loop {
             if self.shared.ends() {
                 return Ok(());
             }
             let wait = self.fill()?;
-            self.flush()?;
+            let wait = if self.flush()? { wait } else { QUEUE_PAUSE };
+            let looked_ns = self.shared.gate.pace.now_ns();
             self.hear(wait)?;
-            self.turn();
-            if self.tracks.is_empty() && self.sending.is_empty() && self.shared.all_claimed() {
+            // What arrived after it is perhaps not handed over yet.
+            self.turn(before(looked_ns, HANDED_OVER_AFTER))?;
+            self.looked_ns = looked_ns;
+            self.settle()?;
+            let idle = self.tracks.is_empty() && self.sending.is_empty() && self.doubts.is_empty();
+            if idle && self.shared.all_claimed() {
                 return Ok(());
             }
         }
     }
 
     /// Fills the batch with what may leave now, and says how long there is nothing else to send.
-    fn fill(&mut self) -> Result<Duration, WireError> {
+    fn fill(&mut self) -> Result<Duration, Trouble> {
         let now_ns = self.shared.gate.pace.now_ns();
         if now_ns < self.site_at_ns {
             return Ok(self.nap(self.site_at_ns, now_ns));
         }
-        while self.batch.len() < Batch::FRAMES_MAX {
+        for _ in 0..LOOKED_AT_MAX {
+            if self.batch.len() >= Batch::FRAMES_MAX {
+                break;
+            }
             let Some(task) = self.next_task(now_ns) else {
                 let next_ns = self.aside.peek().map_or(u64::MAX, |Reverse((at_ns, _))| *at_ns);
                 return Ok(if self.batch.is_empty() { self.nap(next_ns, now_ns) } else { Duration::ZERO });
@@ -151,7 +188,7 @@ impl Flight {
     }
 
     /// Puts a task into the batch where it may leave, else aside or away.
-    fn take(&mut self, task: Task, now_ns: u64) -> Result<Step, WireError> {
+    fn take(&mut self, task: Task, now_ns: u64) -> Result<Step, Trouble> {
         let Some(unit) = self.shared.lease.unit(task.unit) else { return Ok(Step::Taken) };
         if task.attempt > 0 && !self.tracks.wanted(task) {
             self.tracks.left(task, None);
@@ -167,6 +204,10 @@ impl Flight {
             Err(Refusal::Scope(_)) => return Ok(self.decide(task, &unit, Fate::Skipped(SkipReason::Scope))),
         }
         match self.ways.to(unit.address, now_ns)? {
+            // It was sent to: what it said, if anything, had no way back.
+            Direction::None(SkipReason::NoRoute) if task.attempt > 0 => {
+                return Err(Trouble::Route { address: unit.address });
+            }
             Direction::None(reason) => return Ok(self.decide(task, &unit, Fate::Skipped(reason))),
             Direction::Nobody => return Ok(self.decide(task, &unit, Fate::Silent)),
             Direction::At(at_ns) => self.aside.push(Reverse((at_ns, task))),
@@ -250,39 +291,40 @@ impl Flight {
         Step::Taken
     }
 
-    /// Sends the batch.
-    fn flush(&mut self) -> Result<(), WireError> {
-        let (mut sent, started) = (0, Instant::now());
-        while sent < self.batch.len() {
-            if self.shared.ends() {
-                break;
-            }
+    /// Sends the batch. `false`: the interface takes no more now. What has not left goes back to where it came from, to
+    /// be permitted again when its turn comes.
+    fn flush(&mut self) -> Result<bool, Trouble> {
+        let mut sent = 0;
+        while sent < self.batch.len() && !self.shared.ends() {
             let Some(port) = self.ways.ports.get(self.batch_port) else { break };
             // Before the call: an answer can be here before it returns.
-            let at_ns = wall_ns();
+            let at_ns = self.shared.gate.pace.now_ns();
             let left = port.sender.send(&self.batch, sent)?;
             if left == 0 {
-                if started.elapsed() > STUCK {
+                if self.stuck_since.get_or_insert_with(Instant::now).elapsed() > STUCK {
                     let name = port.interface.name.clone();
-                    return Err(WireError::Interface { name, problem: "takes no frames" });
+                    return Err(WireError::Interface { name, problem: "takes no frames" }.into());
                 }
-                std::thread::sleep(QUEUE_PAUSE);
-                self.hear(Duration::ZERO)?;
-                continue;
+                break;
             }
+            self.stuck_since = None;
             for task in self.batch_tasks.iter().skip(sent).take(left).flatten() {
                 self.tracks.left(*task, Some(at_ns));
             }
             sent += left;
         }
+        let all = sent == self.batch.len();
+        for task in self.batch_tasks.drain(..).skip(sent).rev().flatten() {
+            self.again.push_front(task);
+        }
         self.batch.clear();
-        self.batch_tasks.clear();
-        Ok(())
+        Ok(all)
     }
 
     /// Takes what arrived; waits for it as long as there is nothing to send.
-    fn hear(&mut self, wait: Duration) -> Result<(), WireError> {
+    fn hear(&mut self, wait: Duration) -> Result<(), Trouble> {
         let (mut heard, mut said) = (Vec::new(), Vec::new());
+        let mut links: Vec<(usize, Mac)> = Vec::new();
         let Ways { ports, cookies, .. } = &mut self.ways;
         let of = |to: IpAddr| cookies.iter().find_map(|(source, cookies)| (*source == to).then_some(cookies));
         let count = ports.len();
@@ -291,9 +333,10 @@ impl Flight {
             let wait = if count == 1 { wait } else { wait.min(SEVERAL_WAIT) };
             port.receiver.receive(wait, |one| match Answer::parse(one.frame, Checks::Trust) {
                 Ok(Answer::Arp { arp, .. }) => said.push((index, IpAddr::V4(arp.sender), arp.sender_mac)),
-                Ok(Answer::Ip { from, to, body, .. }) => match body {
+                Ok(Answer::Ip { from, to, body, mac, .. }) => match body {
                     Body::Tcp(tcp) => {
                         if let Some(attempt) = of(to).and_then(|cookies| cookies.answers_syn(from, to, &tcp)) {
+                            links.extend(mac.map(|mac| (index, mac)).filter(|link| links.last() != Some(link)));
                             heard.push((from, tcp.source_port, attempt, tcp.flags.is_syn_ack(), one.at_ns));
                         }
                     }
@@ -320,28 +363,92 @@ impl Flight {
         if count == 0 && !wait.is_zero() {
             std::thread::sleep(wait);
         }
+        let both = Both::at(self.shared.gate.pace.now_ns());
         for (port, address, mac) in said {
-            self.ways.said(port, address, mac)?;
+            self.ways.said(port, address, mac, both.now_ns);
+        }
+        for (port, mac) in links {
+            self.ways.heard(port, mac, both.now_ns);
         }
         for (address, port, attempt, open, at_ns) in heard {
             let unit = self.shared.lease.index_of(address, Transport::Tcp, port);
             if let Some(unit) = unit.and_then(|index| self.shared.lease.unit(index)) {
-                self.tracks.heard(&unit, open, attempt, at_ns);
+                self.tracks.heard(&unit, open, attempt, both.arrived_ns(at_ns, self.looked_ns));
             }
         }
         Ok(())
     }
 
-    /// Ends and repeats slices.
-    fn turn(&mut self) {
+    /// Ends and repeats slices whose time had come at an instant.
+    fn turn(&mut self, at_ns: u64) -> Result<(), Trouble> {
         let RawOptions { wait, attempts_min, attempts_max } = self.options;
-        let attempts = self.tracks.firsts().attempts(attempts_min, attempts_max);
+        let dropped = self.dropped;
+        let attempts = |slice: u32, first_answers: &[u64]| {
+            let wanted = attempts_wanted(first_answers, dropped, attempts_min, attempts_max);
+            // One that is asked once only is to be asked once.
+            let more = attempts_max > 1 && slice.is_multiple_of(THRICE_OF);
+            if more { wanted.max(THRICE.min(attempts_max)) } else { wanted }
+        };
         let lease = Arc::clone(&self.shared.lease);
-        for turn in self.tracks.turn(wall_ns(), wait, attempts, |index| lease.unit(index)) {
+        for turn in self.tracks.turn(at_ns, wait, attempts, |index| lease.unit(index)) {
             match turn {
                 Turn::Again(tasks) => self.again.extend(tasks),
-                Turn::Over(slice) => self.shared.hand_over(&self.results, *slice),
+                Turn::Over(slice, since_ns) => self.over(slice, since_ns)?,
             }
+        }
+        Ok(())
+    }
+
+    /// A slice is over. One of which something answered is handed over; of the others it is in doubt who is silent.
+    fn over(&mut self, mut slice: Box<SliceBuilder>, since_ns: u64) -> Result<(), Trouble> {
+        let dropped = self.ways.dropped()?;
+        slice.dropped(dropped.saturating_sub(self.dropped));
+        self.dropped = dropped;
+        let lease = Arc::clone(&self.shared.lease);
+        let in_vain = slice.all_in_vain();
+        let addresses = in_vain.iter().filter_map(|index| lease.unit(*index)).map(|unit| unit.address);
+        let ways = self.ways.ways_to(addresses)?;
+        self.doubts.push_back(Doubt { slice, since_ns, ways });
+        Ok(())
+    }
+
+    /// Hands over the slices whose ways hold, and asks the gateways of the others.
+    fn settle(&mut self) -> Result<(), Trouble> {
+        let now_ns = self.shared.gate.pace.now_ns();
+        for _ in 0..self.doubts.len() {
+            let Some(mut doubt) = self.doubts.pop_front() else { break };
+            while let Some((over, address)) = doubt.ways.last().copied() {
+                match self.ways.held(over, address, doubt.since_ns, now_ns)? {
+                    Proof::Holds => drop(doubt.ways.pop()),
+                    Proof::Ask(hop) => {
+                        self.ask_gateway(hop, now_ns);
+                        break;
+                    }
+                    Proof::Wait => break,
+                }
+            }
+            if doubt.ways.is_empty() {
+                self.shared.hand_over(&self.results, *doubt.slice);
+            } else {
+                self.doubts.push_back(doubt);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks a gateway whether it is still there.
+    fn ask_gateway(&mut self, hop: Hop, now_ns: u64) {
+        if !self.batch.is_empty() && self.batch_port != hop.port() {
+            // After the batch.
+            return;
+        }
+        self.batch_port = hop.port();
+        let gate = &self.shared.gate;
+        for _ in 0..gate.weight(hop.address()) {
+            gate.pace.lock().charge(now_ns, hop.address());
+        }
+        if self.ways.ask(hop, &mut self.batch, now_ns) {
+            self.batch_tasks.push(None);
         }
     }
 
@@ -349,16 +456,11 @@ impl Flight {
     fn nap(&self, until_ns: u64, now_ns: u64) -> Duration {
         let mut nap = Duration::from_nanos(until_ns.saturating_sub(now_ns)).min(NAP_MAX);
         if let Some(turn_ns) = self.tracks.next_turn_ns(self.options.wait) {
-            nap = nap.min(Duration::from_nanos(turn_ns.saturating_sub(wall_ns())).max(Duration::from_micros(100)));
+            let turn_ns = turn_ns.saturating_add(nanos(HANDED_OVER_AFTER));
+            nap = nap.min(Duration::from_nanos(turn_ns.saturating_sub(now_ns)).max(Duration::from_micros(100)));
         }
-        nap
+        if self.doubts.is_empty() { nap } else { nap.min(DOUBT_LOOK) }
     }
-}
-
-/// The kernel stamps what it receives by the same clock.
-fn wall_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Asks a port of this machine itself, which answers before a connection is waited for.

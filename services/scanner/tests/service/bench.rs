@@ -261,7 +261,7 @@ impl Reported {
             for (sum, count) in sum.iter_mut().zip([open, closed, silent, skipped]) {
                 *sum += count;
             }
-            let totals = slice.totals.unwrap();
+            let totals = slice.totals.as_ref().unwrap();
             assert_eq!([totals.open, totals.closed, totals.silent, totals.skipped], sum, "slice {}", slice.index);
             assert_eq!(totals.started_at, self.slices[0].started_at);
         }

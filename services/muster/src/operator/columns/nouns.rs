@@ -185,6 +185,15 @@ fn stand(item: &Datum) -> String {
     }
 }
 
+/// Of the pairs that would have answered, the share that may have been missed; silence is not among them.
+fn missed_at_most(item: &Datum) -> String {
+    match (item.at("missed.unstated"), item.at("missed.share_max")) {
+        (Datum::Text(reason), _) if !reason.is_empty() => "not known".to_owned(),
+        (_, Datum::Float(share)) => crate::report::percent_up(*share),
+        _ => String::new(),
+    }
+}
+
 pub(in crate::operator) const SWEEP: Noun = Noun {
     plural: "sweeps",
     columns: &[
@@ -205,6 +214,7 @@ pub(in crate::operator) const SWEEP: Noun = Noun {
         col("silent", "coverage.silent").wide(),
         col("skipped", "coverage.skipped").wide(),
         col("lost", "coverage.lost").wide(),
+        made("missed_at_most", missed_at_most).wide(),
         col("leases", "leases").wide(),
         col("leases_finished", "leases_finished").wide(),
         col("leases_failed", "leases_failed").wide(),
