@@ -1,5 +1,5 @@
 //! What services say unasked, a line of text each: SSH (RFC 4253, 4.2), SMTP (RFC 5321, 4.2), FTP (RFC 959, 5.4),
-//! POP3 (RFC 1939, 3), IMAP (RFC 3501, 7.1), NNTP (RFC 3977, 5.1), RFB (RFC 6143, 7.1.1), rsync, Redis, Telnet.
+//! POP3 (RFC 1939, 3), IMAP (RFC 3501, 7.1), NNTP (RFC 3977, 5.1), RFB (RFC 6143, 7.1.1), rsync, Telnet.
 
 use crate::Fingerprint;
 use crate::products::{self, Found, find_ignoring_case, leading_version};
@@ -32,14 +32,8 @@ pub(crate) fn fingerprint(reply: &[u8], port: u16) -> Option<Fingerprint> {
             version: leading_version(line.get(4..)?.trim_start_matches('0')),
         })),
         "@RSY" if line.starts_with("@RSYNCD:") => Some(Fingerprint::new("rsync", "rsync.version", line)),
-        "-ERR" if line.contains("wrong number of arguments") || line.contains("unknown command") => Some(redis(line)),
-        "-NOA" | "-DEN" => Some(redis(line)),
         _ => None,
     }
-}
-
-fn redis(line: &str) -> Fingerprint {
-    Fingerprint::new("redis", "redis.error", line)
 }
 
 /// "SSH-protoversion-softwareversion SP comments".
@@ -58,7 +52,18 @@ fn ssh(line: &str) -> Fingerprint {
         Some((at, _)) => (software.get(..at).unwrap_or(software), software.get(at + 1..).unwrap_or_default()),
         None => (software, ""),
     };
-    fingerprint.with(&products::look_up(products::SSH, name, version))
+    let fingerprint = fingerprint.with(&products::look_up(products::SSH, name, version));
+    // Distributions add their package's revision: "Debian-2+deb12u7", "Ubuntu-3ubuntu0.10", "Raspbian-5".
+    let Some(comment) = line.split_once(' ').map(|(_, comment)| comment) else { return fingerprint };
+    match comment.split('-').next() {
+        Some(os @ ("Debian" | "Ubuntu" | "Raspbian" | "FreeBSD")) => {
+            let release = comment.split_once("+deb").or_else(|| comment.split_once("~deb")).map_or("", |(_, rest)| {
+                rest.get(..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())).unwrap_or_default()
+            });
+            fingerprint.on(os, release)
+        }
+        Some(_) | None => fingerprint,
+    }
 }
 
 /// "220" greets from SMTP and from FTP: the words decide, then the product, then the port.

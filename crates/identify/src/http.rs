@@ -47,7 +47,31 @@ pub(crate) fn fingerprint(reply: &[u8]) -> Option<Fingerprint> {
 
 fn from_server(head: &Head<'_>) -> Option<Fingerprint> {
     let server = head.get("server").filter(|server| !server.is_empty())?;
-    Some(Fingerprint::new("http", "http.server", server).with(&first_product(server)))
+    let print = Fingerprint::new("http", "http.server", server).with(&first_product(server));
+    let (product, version) = operating_system(&print, server);
+    Some(print.on(product, version))
+}
+
+/// IIS comes with Windows (Microsoft, "Internet Information Services" lifecycle); others name it in brackets.
+fn operating_system(print: &Fingerprint, server: &str) -> (&'static str, &'static str) {
+    const BRACKETS: [&str; 8] =
+        ["Debian", "Ubuntu", "CentOS", "Red Hat Enterprise Linux", "Fedora", "FreeBSD", "Win32", "Win64"];
+    if print.product != "IIS" {
+        let named = BRACKETS.iter().find(|name| server.contains(&format!("({name}")));
+        return (named.map_or("", |name| if name.starts_with("Win") { "Windows" } else { name }), "");
+    }
+    match print.version.as_str() {
+        "4.0" => ("Windows NT 4.0", "4.0"),
+        "5.0" => ("Windows 2000", "5.0"),
+        "5.1" => ("Windows XP", "5.1"),
+        "6.0" => ("Windows Server 2003 or XP x64", "5.2"),
+        "7.0" => ("Windows Server 2008 or Vista", "6.0"),
+        "7.5" => ("Windows Server 2008 R2 or 7", "6.1"),
+        "8.0" => ("Windows Server 2012 or 8", "6.2"),
+        "8.5" => ("Windows Server 2012 R2 or 8.1", "6.3"),
+        "10.0" => ("Windows Server 2016 or later, or 10 or 11", "10.0"),
+        _ => ("Windows", ""),
+    }
 }
 
 /// The first product of a list like "Apache/2.4.57 (Debian) mod_ssl/2.4" or "Jetty(9.4.51.v20230217)".

@@ -5,15 +5,33 @@
 //! never a panic. A name is only as true as the service is honest: the evidence stands beside it.
 
 mod certificate;
+pub mod dialogue;
+pub mod dns;
 mod greeting;
+mod host;
 mod http;
+pub mod ldap;
+pub mod legacy;
+pub mod mssql;
 mod mysql;
+pub mod ntlm;
+pub mod postgres;
 mod products;
+pub mod rdp;
+mod reader;
 pub mod recog;
+mod recognised;
+pub mod redis;
+pub mod smb;
+pub mod snmp;
+pub mod ssh;
 mod tls;
+pub mod windows;
 
-pub use certificate::{CERTIFICATE_MAX_BYTES, certificate_sha256};
-pub use tls::{TlsRecord, tls_record};
+pub use certificate::{CERTIFICATE_MAX_BYTES, certificate_sha256, spki_sha256};
+pub use host::{HostIdentifier, IdentifierKind};
+pub use recognised::recognise;
+pub use tls::{Tls, TlsRecord, tls_record};
 
 /// What is read of a reply: a response head of a real server fits four times over.
 pub const REPLY_MAX_BYTES: usize = 4_096;
@@ -42,6 +60,12 @@ pub struct Fingerprint {
     pub evidence: String,
     /// Spoken inside TLS: set by whoever made the connection.
     pub tls: bool,
+    /// Operating system as far as the service gives it away: "Windows Server 2022"; empty: not said.
+    pub os_product: String,
+    /// Its version or build: "10.0.20348"; empty: not said.
+    pub os_version: String,
+    /// Newest version of TLS that it agreed to: "TLS 1.0"; empty: none was asked for.
+    pub tls_version: String,
 }
 
 impl Fingerprint {
@@ -51,6 +75,12 @@ impl Fingerprint {
             evidence: clean(&format!("{evidence_name}: {evidence}"), EVIDENCE_MAX_CHARS),
             ..Self::default()
         }
+    }
+
+    fn on(mut self, os_product: &str, os_version: &str) -> Self {
+        self.os_product = clean(os_product, NAME_MAX_CHARS);
+        self.os_version = clean(os_version, NAME_MAX_CHARS);
+        self
     }
 
     fn with(mut self, found: &products::Found<'_>) -> Self {
@@ -74,7 +104,10 @@ pub fn identify(reply: &[u8], port: u16) -> Option<Fingerprint> {
     if let Some(record) = tls_record(reply) {
         return Some(tls::fingerprint(record));
     }
-    http::fingerprint(reply).or_else(|| mysql::fingerprint(reply)).or_else(|| greeting::fingerprint(reply, port))
+    http::fingerprint(reply)
+        .or_else(|| mysql::fingerprint(reply))
+        .or_else(|| redis::answer(reply))
+        .or_else(|| greeting::fingerprint(reply, port))
 }
 
 /// Text without control characters, of bounded length.

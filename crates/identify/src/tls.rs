@@ -2,6 +2,32 @@
 
 use crate::Fingerprint;
 
+/// What a handshake agreed on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// 0x0300 is SSL 3.0, 0x0304 is TLS 1.3.
+    pub version: u16,
+    /// Cipher suite, as registered by IANA.
+    pub suite: u16,
+    /// DER of the leaf; empty: it did not come.
+    pub certificate: Vec<u8>,
+}
+
+impl Tls {
+    /// Its version, as people call it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self.version {
+            0x0300 => "SSL 3.0",
+            0x0301 => "TLS 1.0",
+            0x0302 => "TLS 1.1",
+            0x0303 => "TLS 1.2",
+            0x0304 => "TLS 1.3",
+            _ => "",
+        }
+    }
+}
+
 /// The kind of a first record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsRecord {

@@ -40,7 +40,7 @@ pub enum Persona {
 pub(crate) enum Script {
     /// Waits for a request, answers with this head (without length and date) and page, closes.
     Http { head: &'static str, page: &'static str },
-    /// Says this first, then answers each line with the other.
+    /// Says this first, then answers each line with the other; without one it hangs up at the first line.
     Greeting { greeting: &'static str, answer: &'static str },
     /// Says nothing.
     Mute,

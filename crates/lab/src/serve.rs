@@ -26,7 +26,7 @@ pub(crate) async fn serve(persona: Persona, mut stream: impl AsyncRead + AsyncWr
         Script::Greeting { greeting, answer } => {
             stream.write_all(greeting.as_bytes()).await?;
             for _ in 0..LINES_MAX {
-                if !read_until(&mut stream, b"\n").await? {
+                if !read_until(&mut stream, b"\n").await? || answer.is_empty() {
                     break;
                 }
                 stream.write_all(answer.as_bytes()).await?;

@@ -101,20 +101,21 @@ impl<T: Put> Put for Vec<T> {
     }
 }
 
+/// `Tuple(A, B)`.
+impl<A: Put, B: Put> Put for (A, B) {
+    #[inline]
+    fn put(&self, column: &mut Column) -> usize {
+        let [a, b] = column.inner.as_mut_slice() else { return 0 };
+        self.0.put(a) + self.1.put(b)
+    }
+}
+
 /// `Tuple(A, B, C, D)`.
 impl<A: Put, B: Put, C: Put, D: Put> Put for (A, B, C, D) {
     #[inline]
     fn put(&self, column: &mut Column) -> usize {
         let [a, b, c, d] = column.inner.as_mut_slice() else { return 0 };
         self.0.put(a) + self.1.put(b) + self.2.put(c) + self.3.put(d)
-    }
-}
-
-impl<A: Put, B: Put> Put for (A, B) {
-    #[inline]
-    fn put(&self, column: &mut Column) -> usize {
-        let [a, b] = column.inner.as_mut_slice() else { return 0 };
-        self.0.put(a) + self.1.put(b)
     }
 }
 

@@ -53,6 +53,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     6 "overdue" "0006-overdue.sql";
     7 "sources" "0007-sources.sql";
     8 "missed" "0008-missed.sql";
+    9 "identified" "0009-identified.sql";
 ];
 
 /// The schema version that this program reads and writes.
@@ -71,7 +72,7 @@ const ADDRESS_TEXT: &str =
 const EVIDENCE: &str =
     "CAST(evidence, 'Array(Tuple(path String, value String, source String, at DateTime64(3, \\'UTC\\')))')";
 
-/// The type of a column as the migration of its table declares it; empty for a column that none declares.
+/// The type of a column as a migration declares it; empty for a column that none declares.
 pub(crate) fn declared_type(table: &str, column: &str) -> &'static str {
     static TYPES: LazyLock<HashMap<(&str, &str), &str>> = LazyLock::new(|| {
         let (mut table, mut types) = ("", HashMap::new());

@@ -26,6 +26,8 @@ pub struct MusterConfig {
     pub gateway: muster_gateway::GatewayConfig,
     /// The scanner.
     pub scanner: muster_scanner::ScannerConfig,
+    /// What the scanner recognises services by.
+    pub fingerprints: muster_scanner::FingerprintsConfig,
     /// One machine's stack.
     pub up: crate::process::UpConfig,
 }

@@ -1,5 +1,6 @@
 //! What the scanner can be told.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use muster_bus::SiteName;
@@ -24,6 +25,16 @@ pub struct Config {
     pub bus: muster_connect::BusConfig,
     /// The scanner's own.
     pub scanner: ScannerConfig,
+    /// What services are recognised by, beside our own rules.
+    pub fingerprints: FingerprintsConfig,
+}
+
+/// Section `fingerprints`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FingerprintsConfig {
+    /// Folder of fingerprint files in the form of Recog (its folder `xml`). None: our own rules alone.
+    pub recog_dir: Option<PathBuf>,
 }
 
 /// What a sweep is done with.

@@ -1,5 +1,7 @@
 //! Why a scanner does not start, or lets go of a lease.
 
+use std::path::PathBuf;
+
 use muster_bus::{BusError, KvError, PublishError};
 use muster_estate::scope::ScopeError;
 use thiserror::Error;
@@ -16,6 +18,17 @@ pub enum ScannerError {
     /// A trusted key that is none.
     #[error("failed to read scanner.trusted_keys: {0}")]
     Keys(#[from] ScopeError),
+    /// A fingerprint file that is not as it should be.
+    #[error("failed to read fingerprints.recog_dir: {0}")]
+    Fingerprints(#[from] muster_identify::recog::Error),
+    /// The folder of fingerprint files, or one of them, cannot be read.
+    #[error("failed to read fingerprints.recog_dir: {}: {cause}", path.display())]
+    FingerprintFiles {
+        /// Folder or file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: String,
+    },
     /// Another scanner published on the lease's subject.
     #[error("failed to go on with order {order}: another scanner took it over")]
     TakenOver {

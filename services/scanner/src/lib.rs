@@ -8,6 +8,7 @@ mod config;
 pub mod connect;
 pub mod engine;
 mod error;
+pub mod fingerprints;
 pub mod gate;
 mod hold;
 mod job;
@@ -23,6 +24,6 @@ mod site;
 mod telemetry;
 mod worker;
 
-pub use config::{Config, Engine, ScannerConfig};
+pub use config::{Config, Engine, FingerprintsConfig, ScannerConfig};
 pub use error::ScannerError;
 pub use service::Service;

@@ -84,9 +84,20 @@ fn observation(open: &Open, found: &Found) -> v1::Observation {
             version: fingerprint.version.clone(),
             evidence: fingerprint.evidence.clone(),
             tls: fingerprint.tls,
+            os_product: fingerprint.os_product.clone(),
+            os_version: fingerprint.os_version.clone(),
+            tls_version: fingerprint.tls_version.clone(),
         }),
         banner: found.banner.clone().into(),
         certificate_sha256: found.certificate.as_ref().map(|c| c.sha256.to_vec().into()).unwrap_or_default(),
+        identifiers: found
+            .identifiers
+            .iter()
+            .map(|identifier| v1::HostIdentifier {
+                kind: identifier.kind.name().to_owned(),
+                value: identifier.value.clone(),
+            })
+            .collect(),
     }
 }
 
@@ -101,6 +112,9 @@ fn fit(slice: &mut v1::Slice) {
     }
     if slice.encoded_len() > SLICE_MAX_BYTES {
         slice.certificates.clear();
+    }
+    if slice.encoded_len() > SLICE_MAX_BYTES {
+        slice.observations.iter_mut().for_each(|observation| observation.identifiers.clear());
     }
     if slice.encoded_len() > SLICE_MAX_BYTES {
         slice.observations.iter_mut().filter_map(|o| o.fingerprint.as_mut()).for_each(|f| f.evidence.clear());
@@ -141,7 +155,7 @@ pub(crate) fn outcome(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-    use muster_identify::{BANNER_MAX_BYTES, Fingerprint};
+    use muster_identify::{BANNER_MAX_BYTES, Fingerprint, HostIdentifier, IdentifierKind};
     use muster_proto::v1;
     use muster_sweep::{Bitmap, SliceCounts, SliceRange, UNITS_PER_SLICE_MAX};
     use proptest::prelude::*;
@@ -190,10 +204,14 @@ mod tests {
                     version: text.clone(),
                     evidence: text.repeat(4),
                     tls: true,
+                    os_product: text.clone(),
+                    os_version: text.clone(),
+                    tls_version: "TLS 1.3".to_owned(),
                 }),
                 banner: vec![b'b'; banner_bytes],
                 certificate: Some(Certificate { sha256, der: vec![0x30; der_bytes] }),
-                connections: 3,
+                identifiers: vec![HostIdentifier { kind: IdentifierKind::NtlmName, value: text.repeat(4) }; 8],
+                connections: 5,
             }
         };
         let result = SliceResult {

@@ -13,6 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::config::Config;
 use crate::error::ScannerError;
+use crate::fingerprints;
 use crate::site::{Shared, Site};
 
 const RETRY: Duration = Duration::from_millis(500);
@@ -34,6 +35,9 @@ impl Service {
     pub async fn new(config: Config, context: &Context) -> Result<Self, Failure> {
         let sites = config.scanner.sites().or_exit(Exit::Usage)?;
         let trusted = config.scanner.keys().or_exit(Exit::Usage)?;
+        // Before anything is scanned: a database is whole, or there is none.
+        let database = config.fingerprints.recog_dir.as_deref().map(fingerprints::load).transpose();
+        let database = database.or_exit(Exit::Usage)?.map(Arc::new);
         let bus = config.bus.connect_checked(context, &[Stream::Orders]).await?;
         let (estate, halt) = (bus.kv(Bucket::Estate).await?, bus.kv(Bucket::Halt).await?);
         let shared = Shared {
@@ -43,6 +47,7 @@ impl Service {
             halt,
             config: Arc::new(config.scanner),
             trusted,
+            database,
             instance: context.instance.clone(),
             shutdown: context.shutdown.clone(),
         };

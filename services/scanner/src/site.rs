@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use muster_bus::{Bus, Kv, Publisher, SiteName};
 use muster_estate::scope::TrustedKeys;
+use muster_identify::recog::Database;
 use muster_kit::Shutdown;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) halt: Kv,
     pub(crate) config: Arc<ScannerConfig>,
     pub(crate) trusted: TrustedKeys,
+    pub(crate) database: Option<Arc<Database>>,
     pub(crate) instance: String,
     pub(crate) shutdown: Shutdown,
 }
@@ -54,11 +56,12 @@ pub(crate) struct Site {
 impl Site {
     /// Halted and without a scope, until both are known.
     pub(crate) fn new(name: SiteName, shared: &Shared) -> Self {
-        let Shared { bus, publisher, estate, halt, config, trusted, instance, shutdown } = shared.clone();
+        let Shared { bus, publisher, estate, halt, config, trusted, database, instance, shutdown } = shared.clone();
         let scope = watch::Sender::new(Scope::Unread);
         let gate = Arc::new(Gate::new(Lock(scope.subscribe()), Scope::Unread.rates()));
         let halts = Halts::new(name.clone(), Arc::clone(&gate));
-        let prober = Arc::new(Prober::new(Arc::clone(&gate), config.probe_options()));
+        let prober = Prober::new(Arc::clone(&gate), config.probe_options()).with_database(database);
+        let prober = Arc::new(prober);
         Self { name, bus, publisher, config, instance, shutdown, scope, gate, halts, prober, estate, halt, trusted }
     }
 

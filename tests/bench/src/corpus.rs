@@ -197,6 +197,7 @@ fn observation(unit: u32, address: IpAddr, port: u16, rng: &mut Rng) -> v1::Obse
         version: version.to_owned(),
         evidence: if product.is_empty() { String::new() } else { format!("{service}.banner: {product} {version}") },
         tls: service == "tls",
+        ..v1::Fingerprint::default()
     };
     let mut observation = v1::Observation {
         unit,

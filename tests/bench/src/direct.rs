@@ -151,6 +151,10 @@ pub(crate) fn observation_rows<'a>(site: &'a str, slices: &'a [v1::Slice]) -> an
                 tls: print.tls,
                 banner: &seen.banner,
                 certificate_sha256: &seen.certificate_sha256,
+                os_product: &print.os_product,
+                os_version: &print.os_version,
+                tls_version: &print.tls_version,
+                identifiers: seen.identifiers.iter().map(|i| (i.kind.as_str(), i.value.as_str())).collect(),
                 stream_sequence: sequence as u64,
                 broker_at: started_at,
             });

@@ -106,6 +106,9 @@ pub struct ListedService {
     pub banner: Vec<u8>,
     #[serde(with = "serde_bytes")]
     pub certificate_sha256: Vec<u8>,
+    pub os_product: String,
+    pub os_version: String,
+    pub tls_version: String,
     pub observed_at: Millis,
     pub sweep_id: Id,
 }
@@ -471,7 +474,7 @@ const SERVICES_SELECT: &str = "SELECT transport, port, service, vendor, product,
 pub(crate) fn services_sql(host: &ListedHost) -> Sql {
     let mut sql = Sql::new(
         "SELECT transport, port, service, vendor, product, version, evidence, tls, banner, certificate_sha256, \
-         observed_at, sweep_id FROM observations WHERE site = ",
+         os_product, os_version, tls_version, observed_at, sweep_id FROM observations WHERE site = ",
     );
     sql.bind(Param::Text(host.site.clone())).push(" AND address = ").bind(Param::Address(host.address));
     sql.push(" ORDER BY transport, port, stream_sequence DESC, unit DESC LIMIT 1 BY transport, port");

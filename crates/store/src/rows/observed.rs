@@ -29,6 +29,11 @@ row! {
         banner: &'a [u8],
         #[serde(with = "serde_bytes")]
         certificate_sha256: &'a [u8],
+        os_product: &'a str,
+        os_version: &'a str,
+        tls_version: &'a str,
+        /// Kind and value.
+        identifiers: Vec<(&'a str, &'a str)>,
         stream_sequence: u64,
         broker_at: Millis,
     }

@@ -54,6 +54,10 @@ fn row(any: &Any, unit: u32) -> ObservationRow<'_> {
         address: Ipv6Addr::from(any.address),
         banner: &any.banner,
         certificate_sha256: &any.certificate,
+        os_product: &any.texts[3],
+        os_version: &any.texts[4],
+        tls_version: &any.texts[5],
+        identifiers: vec![(&any.texts[2], &any.texts[6]); any.banner.len() % 3],
         tls: any.tls,
         ..samples::observation(0)
     }

@@ -39,6 +39,10 @@ pub(super) fn observation(n: u32) -> ObservationRow<'static> {
         tls: true,
         banner: b"HTTP/1.1 200 OK\r\nServer: Microsoft-IIS/6.0\r\n\xff\x00",
         certificate_sha256: &[7; 32],
+        os_product: "Windows Server 2022",
+        os_version: "10.0.20348",
+        tls_version: "TLS 1.3",
+        identifiers: vec![("tls-spki-sha256", "07"), ("ntlm-name", "web1")],
         stream_sequence: 41,
         broker_at: NOON + 5,
     }

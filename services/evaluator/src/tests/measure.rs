@@ -39,6 +39,7 @@ fn message(k: u32) -> Received {
                 version: format!("1.{}.0", unit % 30),
                 evidence: "http.server: nginx".into(),
                 tls: false,
+                ..Default::default()
             }),
             banner: vec![b'x'; 90].into(),
             ..Default::default()

@@ -148,8 +148,8 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
         }),
         ServiceName::Scanner => launch("scanner", VERSION, &kit, move |context| async move {
             watch_stdin(stop_with_stdin, &context);
-            let MusterConfig { kit, bus, scanner, .. } = config;
-            let config = muster_scanner::Config { kit, bus, scanner };
+            let MusterConfig { kit, bus, scanner, fingerprints, .. } = config;
+            let config = muster_scanner::Config { kit, bus, scanner, fingerprints };
             Box::pin(muster_scanner::Service::new(config, &context).await?.run(context)).await
         }),
     }

@@ -10,6 +10,9 @@ use super::{BadEvent, Place, Sink, address, enumeration, id, millis};
 /// A slice is at most so many units (design: 256 KiB of them).
 const UNITS_MAX: u32 = 1_000;
 
+/// Identifiers of one observation: the scanner sends at most so many.
+const IDENTIFIERS_MAX: usize = 8;
+
 pub(super) fn slice(place: Place<'_>, slice: &v1::Slice, sink: &mut impl Sink) -> Result<(), BadEvent> {
     let order_id = id("slice.order_id", &slice.order_id)?;
     let sweep_id = id("slice.sweep_id", &slice.sweep_id)?;
@@ -109,11 +112,22 @@ pub(super) fn slice(place: Place<'_>, slice: &v1::Slice, sink: &mut impl Sink) -
             tls: print.is_some_and(|print| print.tls),
             banner: &observation.banner,
             certificate_sha256: &observation.certificate_sha256,
+            os_product: print.map_or("", |print| &print.os_product),
+            os_version: print.map_or("", |print| &print.os_version),
+            tls_version: print.map_or("", |print| &print.tls_version),
+            identifiers: identifiers(observation),
             stream_sequence: place.stream_sequence,
             broker_at: place.broker_at,
         });
     }
     Ok(())
+}
+
+/// Kind and value of each, as far as a row takes them: whoever sends more is not to be believed.
+fn identifiers(observation: &v1::Observation) -> Vec<(&str, &str)> {
+    let fits = |identifier: &&v1::HostIdentifier| identifier.kind.len() <= 32 && identifier.value.len() <= 512;
+    let fitting = observation.identifiers.iter().filter(fits).take(IDENTIFIERS_MAX);
+    fitting.map(|identifier| (identifier.kind.as_str(), identifier.value.as_str())).collect()
 }
 
 /// A slice lasts at most a day; what claims more is cut, so that a wrong clock cannot leave the store's range.

@@ -1,14 +1,16 @@
 //! Bounded reading, and writing through the gate.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use muster_identify::REPLY_MAX_BYTES;
 use muster_sweep::Transport;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::gate::{Gate, Permit};
+
+/// What is read of one answer: the hello and the certificates of an old server.
+const READ_MAX_BYTES: usize = 16 * 1_024;
 
 /// After the first bytes a reply is over when nothing came for so long.
 const QUIET: Duration = Duration::from_millis(250);
@@ -23,31 +25,39 @@ pub(super) fn connect(gate: &Gate, to: SocketAddr) -> Option<impl Future<Output 
     permitted.then(|| socket.connect(to))
 }
 
-/// Sends a payload, if the gate still allows one.
+/// Sends a payload. `None`: the gate does not allow one any more; `false`: the service has hung up.
 pub(super) async fn write(
     gate: &Gate,
-    address: IpAddr,
-    port: u16,
+    to: SocketAddr,
     stream: &mut (impl AsyncWrite + Unpin),
     payload: &[u8],
-) -> Option<()> {
-    if gate.permit(address, Transport::Tcp, port) != Ok(Permit::Payload) {
+) -> Option<bool> {
+    if gate.permit(to.ip(), Transport::Tcp, to.port()) != Ok(Permit::Payload) {
         return None;
     }
-    stream.write_all(payload).await.ok()?;
-    stream.flush().await.ok()
+    Some(stream.write_all(payload).await.is_ok() && stream.flush().await.is_ok())
 }
 
-/// Reads until 4 KiB, the end, `wait` without a first byte, or a pause after it. Errors end it like the end.
-pub(super) async fn read_reply(stream: &mut (impl AsyncRead + Unpin), wait: Duration) -> Vec<u8> {
-    let mut reply = Vec::with_capacity(REPLY_MAX_BYTES);
+/// What was read.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) bytes: Vec<u8>,
+    /// Whether the service has hung up.
+    pub(super) closed: bool,
+}
+
+/// Reads until [`READ_MAX_BYTES`], the end, `wait` without a first byte, or a pause after it. Errors end it like the
+/// end.
+pub(super) async fn read_reply(stream: &mut (impl AsyncRead + Unpin), wait: Duration) -> Read {
+    let mut bytes = Vec::with_capacity(1_024);
     let mut wait = wait;
-    while reply.len() < REPLY_MAX_BYTES {
-        let mut rest = (&mut *stream).take((REPLY_MAX_BYTES - reply.len()) as u64);
-        match tokio::time::timeout(wait, rest.read_buf(&mut reply)).await {
+    while bytes.len() < READ_MAX_BYTES {
+        let mut rest = (&mut *stream).take((READ_MAX_BYTES - bytes.len()) as u64);
+        match tokio::time::timeout(wait, rest.read_buf(&mut bytes)).await {
             Ok(Ok(1..)) => wait = QUIET,
-            Ok(Ok(0) | Err(_)) | Err(_) => break,
+            Ok(Ok(0) | Err(_)) => return Read { bytes, closed: true },
+            Err(_) => break,
         }
     }
-    reply
+    Read { bytes, closed: false }
 }

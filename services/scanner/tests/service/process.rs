@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use muster_connect::BusConfig;
 use muster_kit::{KitConfig, Secret, launch};
-use muster_scanner::{Config, ScannerConfig, Service};
+use muster_scanner::{Config, FingerprintsConfig, ScannerConfig, Service};
 
 const ROLE: &str = "MUSTER_TEST_SCANNER";
 
@@ -105,6 +105,7 @@ fn be_a_scanner() {
             password: Some(password),
             ..BusConfig::default()
         },
+        fingerprints: FingerprintsConfig::default(),
         scanner: ScannerConfig {
             sites: sites.split(',').filter(|site| !site.is_empty()).map(str::to_owned).collect(),
             leases_per_site: leases.parse().unwrap(),

@@ -89,7 +89,7 @@ fn flood(ports: u16) -> anyhow::Result<()> {
     let route = router.route_to("10.20.0.1".parse()?)?;
     let near = router.interface(route.interface)?;
     let next_hop = router.neighbour(route.interface, FAR.into())?.context("the router is not known")?;
-    let link = Link { source: Mac(near.mac.context("no Ethernet")?), next_hop: Mac(next_hop) };
+    let link = Link { source: Mac(near.mac.context("no Ethernet")?), next_hop: Mac(next_hop.mac) };
     let path = Path { link: Some(link), source: NEAR.into(), hop_limit: 64 };
     let template = SynTemplate::new(&path, SynOptions::Mss)?;
     let cookies = Cookies::new([1; 16], NEAR.into(), SourcePorts::new(61_000, 4_400, 8)?);

@@ -95,6 +95,7 @@ pub(super) fn host() -> GetHostResponse {
                 version: "5.0".to_owned(),
                 evidence: "http.server: Microsoft-IIS/5.0".to_owned(),
                 tls: true,
+                ..Fingerprint::default()
             }),
             banner: b"HTTP/1.1 200 OK\r\n\x1b[2J".to_vec(),
             observed_at: at(3),
