@@ -45,7 +45,8 @@ async fn personas_are_recognised_on_any_port() {
         let print = found.fingerprint.unwrap_or_else(|| panic!("{} was not recognised", persona.name()));
         let read = (print.service.as_str(), print.product.as_str(), print.version.as_str());
         assert_eq!(read, (service, product, version));
-        assert_eq!(found.connections, 1, "{}", persona.name());
+        // On a busy machine a greeting may come after the wait for it: then it is asked once more.
+        assert!((1..=2).contains(&found.connections), "{}: {}", persona.name(), found.connections);
         assert!(!print.tls);
     }
 }

@@ -469,13 +469,10 @@ fn one(shape: &Shape, sites: Option<&[String]>, condition: impl FnOnce(&mut Sql)
 }
 
 const SERVICES_SELECT: &str = "SELECT transport, port, service, vendor, product, version, evidence, tls, banner, certificate_sha256, \
-     observed_at, sweep_id FROM observations WHERE site = ";
+     os_product, os_version, tls_version, observed_at, sweep_id FROM observations WHERE site = ";
 
 pub(crate) fn services_sql(host: &ListedHost) -> Sql {
-    let mut sql = Sql::new(
-        "SELECT transport, port, service, vendor, product, version, evidence, tls, banner, certificate_sha256, \
-         os_product, os_version, tls_version, observed_at, sweep_id FROM observations WHERE site = ",
-    );
+    let mut sql = Sql::new(SERVICES_SELECT);
     sql.bind(Param::Text(host.site.clone())).push(" AND address = ").bind(Param::Address(host.address));
     sql.push(" ORDER BY transport, port, stream_sequence DESC, unit DESC LIMIT 1 BY transport, port");
     sql

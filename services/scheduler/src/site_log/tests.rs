@@ -104,8 +104,8 @@ fn a_sweep_states_what_its_leases_missed_together() {
     let missed = log.open[&id].end(at(1)).unwrap().missed.unwrap();
     assert_eq!((missed.sent.as_slice(), missed.first_answers.as_slice()), (&[8_000, 4_160][..], &[3_840, 160][..]));
     // One in 24 is lost on an attempt, one in 576 on two.
-    assert!((1.0 / 576.0..0.004).contains(&missed.share_max) && missed.unstated.is_empty(), "{missed:?}");
-    assert!((7..16).contains(&missed.pairs_max), "{}", missed.pairs_max);
+    assert!((1.0 / 576.0..0.006).contains(&missed.share_max) && missed.unstated.is_empty(), "{missed:?}");
+    assert!((7..24).contains(&missed.pairs_max), "{}", missed.pairs_max);
     assert!((missed.loss - 1.0 / 24.0).abs() < 1e-3);
 }
 

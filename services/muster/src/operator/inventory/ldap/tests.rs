@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -35,8 +35,32 @@ fn program(name: &str) -> Option<PathBuf> {
     ["/usr/sbin", "/usr/libexec", "/usr/lib/openldap"].iter().map(|at| Path::new(at).join(name)).find(|at| at.exists())
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// Starts the server on two free ports of loopback; `None`: it does not answer on both.
+fn serve(slapd: &Path, conf: &Path) -> Option<(Child, u16, u16)> {
+    let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [plain, tls] = held.each_ref().map(|listener| listener.local_addr().unwrap().port());
+    drop(held);
+    let mut child = Command::new(slapd)
+        .args(["-d", "stats", "-h", &format!("ldap://127.0.0.1:{plain}/ ldaps://127.0.0.1:{tls}/"), "-f"])
+        .arg(conf)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mut said = Vec::new();
+    let up = lines.by_ref().any(|line| {
+        said.push(line);
+        said.last().is_some_and(|line| line.contains("slapd starting"))
+    });
+    if up && [plain, tls].into_iter().all(|port| TcpStream::connect(("127.0.0.1", port)).is_ok()) {
+        // It writes on; a full pipe would stop it.
+        std::thread::spawn(move || lines.for_each(drop));
+        return Some((child, plain, tls));
+    }
+    eprintln!("slapd does not serve: {said:#?}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    None
 }
 
 fn entries() -> String {
@@ -114,22 +138,8 @@ fn start() -> Option<Slapd> {
     let data = folder.path().join("data.ldif");
     let added = Command::new(slapadd).arg("-q").arg("-f").arg(&conf).arg("-l").arg(data).output().unwrap();
     assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
-    let (plain, tls) = (free_port(), free_port());
-    let mut child = Command::new(slapd)
-        .args(["-d", "stats", "-h", &format!("ldap://127.0.0.1:{plain}/ ldaps://127.0.0.1:{tls}/"), "-f"])
-        .arg(&conf)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let mut said = Vec::new();
-    let up = lines.by_ref().any(|line| {
-        said.push(line);
-        said.last().is_some_and(|line| line.contains("slapd starting"))
-    });
-    assert!(up, "slapd did not start: {said:#?}");
-    // It writes on; a full pipe would stop it.
-    std::thread::spawn(move || lines.for_each(drop));
+    // Another process may take a port between the look and the start.
+    let (child, plain, tls) = (0..10).find_map(|_| serve(&slapd, &conf)).expect("slapd starts on free ports");
     Some(Slapd { child, folder, plain, tls })
 }
 
