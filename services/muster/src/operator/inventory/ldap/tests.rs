@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use muster_estate::model::{Identifier, IdentifierKind};
 use tempfile::TempDir;
@@ -52,7 +53,18 @@ fn serve(slapd: &Path, conf: &Path) -> Option<(Child, u16, u16)> {
         said.push(line);
         said.last().is_some_and(|line| line.contains("slapd starting"))
     });
-    if up && [plain, tls].into_iter().all(|port| TcpStream::connect(("127.0.0.1", port)).is_ok()) {
+    // It says so just before it listens.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let answers = |port| {
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if Instant::now() > deadline {
+                return false;
+            }
+            std::thread::yield_now();
+        }
+        true
+    };
+    if up && answers(plain) && answers(tls) {
         // It writes on; a full pipe would stop it.
         std::thread::spawn(move || lines.for_each(drop));
         return Some((child, plain, tls));
