@@ -81,12 +81,6 @@ pub fn for_port(port: u16) -> impl Iterator<Item = &'static Payload> {
     PAYLOADS.iter().copied().filter(move |payload| payload.port == port)
 }
 
-/// The ports that have a question, each once, ascending.
-#[must_use]
-pub fn ports() -> std::collections::BTreeSet<u16> {
-    PAYLOADS.iter().map(|payload| payload.port).collect()
-}
-
 /// `Some` when it holds: for recognisers, which leave with `?`.
 fn holds(condition: bool) -> Option<()> {
     condition.then_some(())

@@ -11,7 +11,7 @@ use muster_estate::model::{self, Site, ZoneClass};
 use muster_gate::{EVERY_TCP_PORT, Look, Outcome, judge, manifest_of, rate_pps, takes};
 use muster_proto::v1::gate_service_server::GateService;
 use muster_proto::v1::{
-    Gate, GateLine, GetGateRequest, PortRange, RequestGateRequest, RequestGateResponse, RequestSweepRequest, Service,
+    Gate, GateLine, GetGateRequest, RequestGateRequest, RequestGateResponse, RequestSweepRequest, Service,
 };
 use tonic::{Request, Response, Status};
 
@@ -51,7 +51,7 @@ impl GateRpc {
             return Err(ApiError::field("role", "say whose manifest the server has to equal"));
         }
         let manifest = manifest(&site, &request.role, &request.zone)?;
-        let looked_at = if request.ports.is_empty() { every_port() } else { request.ports };
+        let looked_at = if request.ports.is_empty() { vec![ports_to_proto(EVERY_TCP_PORT)] } else { request.ports };
         let count = ports("ports", &looked_at)?.iter().map(|range| u64::from(range.last - range.first) + 1).sum();
         let index = SiteIndex::new(&site);
         let stands_in = index.zone_of(address);
@@ -163,16 +163,6 @@ fn manifest<'a>(site: &'a Site, role: &str, zone: &str) -> Answer<&'a model::Zon
         let field = if zone.is_empty() { "role" } else { "zone" };
         ApiError::field(field, error.to_string())
     })
-}
-
-/// Every TCP port, and every UDP port that has a question of its own: one without is silent whether it is open or not.
-fn every_port() -> Vec<PortRange> {
-    let questions = muster_sweep::payloads::ports().into_iter().map(|port| model::PortRange {
-        transport: model::Transport::Udp,
-        first: port,
-        last: port,
-    });
-    [EVERY_TCP_PORT].into_iter().chain(questions).map(ports_to_proto).collect()
 }
 
 fn seen(service: &Service) -> Option<muster_gate::Service> {

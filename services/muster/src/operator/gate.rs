@@ -19,8 +19,7 @@ use super::sweep::{WaitArgs, port_ranges, repeat, wait};
 use super::text::{address, proto_word, visible};
 
 pub(super) const EXAMPLES: &str = "\
-Looks at every TCP port and the UDP ports with a question of their own. 0: what runs is what the estate approves for the
-role; 1: it is not, or the look does not say.
+Looks at every TCP port. 0: what runs is what the estate approves for the role; 1: it is not, or the look does not say.
 
 Examples:
   muster gate 10.9.0.17 --role web
@@ -46,7 +45,7 @@ pub struct GateArgs {
     /// The zone it goes to [default: the one that approves something for the role]
     #[arg(long, value_name = "ZONE", default_value = "", hide_default_value = true)]
     pub zone: String,
-    /// Ports, such as tcp/1-1024,udp/53 [default: every TCP port and the UDP ports with a question]
+    /// Ports, such as tcp/1-1024 [default: every TCP port]
     #[arg(long, value_parser = names::ports)]
     pub ports: Option<Ports>,
     #[command(flatten)]
