@@ -276,6 +276,10 @@ impl OpenSweep {
             dropped: self.loss.dropped(),
             ..v1::Missed::default()
         };
+        // What is swept of IPv6 are seeds: beside them there is more than anybody can ask.
+        if self.started.blocks.iter().any(|block| block.address.len() == 16) {
+            return v1::Missed { unstated: "it holds IPv6, of which only seeds can be asked".to_owned(), ..counted };
+        }
         match self.loss.state() {
             Ok(Stated { share_max, pairs_max, loss }) => v1::Missed { share_max, pairs_max, loss, ..counted },
             Err(reason) => v1::Missed { unstated: reason.to_string(), ..counted },

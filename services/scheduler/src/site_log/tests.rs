@@ -110,6 +110,20 @@ fn a_sweep_states_what_its_leases_missed_together() {
 }
 
 #[test]
+fn a_sweep_that_holds_ipv6_states_no_bound() {
+    let (id, mut started) = sweep(1, 4_000);
+    let block: ipnet::IpNet = "2001:db8::/116".parse().unwrap();
+    started.blocks = vec![muster_bus::convert::network::block_to_proto(block)];
+    let mut log = SiteLog::default();
+    log.started(1, started, id);
+    log.issued(2, id, 0, OrderId::of_lease(id, 0));
+    let totals = Totals { units: 4_000, open: 2_000, silent: 2_000, ..Totals::default() };
+    log.outcome(id, OrderId::of_lease(id, 0), totals, &counted(40)).unwrap();
+    let missed = log.open[&id].end(at(1)).unwrap().missed.unwrap();
+    assert!(missed.unstated.contains("IPv6") && missed.share_max == 0.0, "{missed:?}");
+}
+
+#[test]
 fn a_sweep_of_which_a_part_was_not_counted_states_nothing() {
     let (mut log, id) = log(2, 8_000);
     let totals = Totals { units: 4_000, open: 2_000, silent: 2_000, ..Totals::default() };
