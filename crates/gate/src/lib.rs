@@ -26,8 +26,6 @@ pub struct Look {
     pub finished: bool,
     /// It proves nothing.
     pub void: bool,
-    /// Ports that were to be looked at.
-    pub planned: u64,
     /// Ports that said they are open.
     pub open: u64,
     /// Ports that said they are closed.

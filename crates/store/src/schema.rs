@@ -65,7 +65,7 @@ pub const SCHEMA_VERSION: u32 = MIGRATIONS.len() as u32;
 const DEDUPLICATION_WINDOW: u32 = 100_000;
 
 /// IPv4 is mapped into IPv6 in the tables and reads as IPv4.
-const ADDRESS_TEXT: &str =
+pub(crate) const ADDRESS_TEXT: &str =
     "if(isIPv4String(substring(toString(address), 8)), substring(toString(address), 8), toString(address))";
 
 /// The tables' tuples have no names, the views' have.

@@ -8,6 +8,7 @@ use super::proven::{FINDING_COLUMNS, FINDINGS};
 use super::sql::{Ask, Param, Sql};
 use crate::error::StoreError;
 use crate::rows::Millis;
+use crate::schema::ADDRESS_TEXT;
 use crate::store::Store;
 
 /// By what findings are put together, beside their site and reason.
@@ -56,23 +57,12 @@ pub struct FindingGroup {
     pub groups_total: u64,
 }
 
-/// An address as people write it.
-macro_rules! address_text {
-    () => {
-        "if(isIPv4String(substring(toString(address), 8)), substring(toString(address), 8), toString(address))"
-    };
-}
-
-/// Its /24 or /64.
-macro_rules! subnet {
-    () => {
-        concat!(
-            "if(isIPv4String(substring(toString(address), 8)), concat(IPv4NumToString(bitAnd(",
-            "IPv4StringToNumOrDefault(substring(toString(address), 8)), 4294967040)), '/24'), ",
-            "concat(toString(tupleElement(IPv6CIDRToRange(address, 64), 1)), '/64'))"
-        )
-    };
-}
+/// The /24 or /64 of an address.
+const SUBNET: &str = concat!(
+    "if(isIPv4String(substring(toString(address), 8)), concat(IPv4NumToString(bitAnd(",
+    "IPv4StringToNumOrDefault(substring(toString(address), 8)), 4294967040)), '/24'), ",
+    "concat(toString(tupleElement(IPv6CIDRToRange(address, 64), 1)), '/64'))"
+);
 
 /// Longest fingerprint of a whole host: so many distinct products.
 const PRODUCTS_MAX: u32 = 12;
@@ -102,7 +92,7 @@ pub(crate) fn groups_sql(grouping: &Grouping) -> Result<Sql, StoreError> {
     }
     sql.push("count() AS findings, uniqExact(f.host_id) AS hosts, min(f.first_seen) AS first_seen, ");
     sql.push("max(f.last_seen) AS last_seen, arraySort(groupUniqArray(5)(f.text)) AS examples FROM (SELECT *, ");
-    sql.push(subnet!()).push(" AS subnet, ").push(address_text!()).push(" AS text FROM f) AS f");
+    sql.push(SUBNET).push(" AS subnet, ").push(ADDRESS_TEXT).push(" AS text FROM f) AS f");
     if by.fingerprint {
         sql.push(" LEFT JOIN (SELECT site, address, arrayStringConcat(arraySort(groupUniqArray(");
         sql.bind(Param::Count(u64::from(PRODUCTS_MAX)));
@@ -116,7 +106,7 @@ pub(crate) fn groups_sql(grouping: &Grouping) -> Result<Sql, StoreError> {
         sql.push(
             " LEFT JOIN (SELECT site, subnet, tupleElement(argMax(tuple(owner, hosts), (hosts, owner)), 1) AS owner ",
         );
-        sql.push("FROM (SELECT site, ").push(subnet!());
+        sql.push("FROM (SELECT site, ").push(SUBNET);
         sql.push(" AS subnet, toString(owner) AS owner, count() AS hosts FROM hosts FINAL WHERE owner != '' ");
         sql.push("AND site IN (SELECT site FROM f) GROUP BY site, subnet, owner) GROUP BY site, subnet) AS o ");
         sql.push("ON o.site = f.site AND o.subnet = f.subnet");

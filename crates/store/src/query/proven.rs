@@ -380,14 +380,10 @@ impl Store {
     pub async fn list_services_of_sweep(
         &self,
         site: &str,
-        address: std::net::IpAddr,
+        address: Ipv6Addr,
         sweep_id: Id,
         ask: &Ask,
     ) -> Result<Vec<ListedService>, StoreError> {
-        let address = match address {
-            std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-            std::net::IpAddr::V6(v6) => v6,
-        };
         self.rows("list a sweep's services", &services_of_sweep_sql(site, address, sweep_id), ask).await
     }
 

@@ -20,6 +20,7 @@ use super::sweep::SweepRpc;
 use crate::answer;
 use crate::core::{Core, read_site};
 use crate::error::{Answer, ApiError, Reason};
+use crate::filter::mapped;
 use crate::guard::Access;
 use crate::lists::{ask, sites};
 
@@ -86,14 +87,17 @@ impl GateRpc {
         let sweep = found.ok_or_else(|| ApiError::not_found("sweep", hex::encode(sweep_id)))?;
         let (_, site) = self.0.site(access, &sweep.site).await?;
         let zone = manifest(&site, &request.role, &request.zone)?;
-        let rows = self.0.store.list_services_of_sweep(&sweep.site, address, sweep_id, &ask(access.deadline())).await?;
+        let rows = self
+            .0
+            .store
+            .list_services_of_sweep(&sweep.site, mapped(address), sweep_id, &ask(access.deadline()))
+            .await?;
         let found: Vec<Service> = rows.into_iter().map(answer::service).collect();
         let seen: Vec<_> = found.iter().filter_map(seen).collect();
         let look = Look {
             // The end of a sweep and what it saw are stored side by side: the last of it may come after the end.
             finished: sweep.finished_at != 0 && seen.len() as u64 >= sweep.open,
             void: sweep.void,
-            planned: sweep.planned,
             open: sweep.open,
             closed: sweep.closed,
             missed: sweep.skipped + sweep.lost,
