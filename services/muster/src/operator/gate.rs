@@ -1,5 +1,7 @@
 //! `muster gate`: a server out of the build against the manifest of its role.
 
+mod sarif;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -7,7 +9,6 @@ use clap::Args;
 use muster_bus::convert::network::address_to_proto;
 use muster_kit::{Exit, Failure};
 use muster_proto::v1::{Gate, GateLine, GetGateRequest, Outcome, RequestGateRequest, RequestGateResponse};
-use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::client::Client;
@@ -130,7 +131,7 @@ async fn judged(asked: &RequestGateResponse, what: &str, client: &Client) -> Res
 
 fn show(gate: &Gate, output: &mut Output) -> Result<(), Failure> {
     if output.format() == Format::Sarif {
-        let text = serde_json::to_string_pretty(&sarif(gate)).map_err(anyhow::Error::from)?;
+        let text = serde_json::to_string_pretty(&sarif::of(gate)).map_err(anyhow::Error::from)?;
         return output.raw(&format!("{text}\n"));
     }
     if output.for_people() {
@@ -198,70 +199,13 @@ fn ports(lines: &[&GateLine]) -> String {
     text
 }
 
-/// SARIF 2.1.0 (OASIS), so that a build pipeline shows what deviates where it shows everything else.
-fn sarif(gate: &Gate) -> Value {
-    let sweep = gate.sweep.clone().unwrap_or_default();
-    let host = format!("{}/{}", sweep.site, address(&gate.address));
-    let rule = |id: &str, text: &str| json!({"id": id, "shortDescription": {"text": text}});
-    let result = |id: &str, level: &str, text: String, place: String| {
-        json!({
-            "ruleId": id,
-            "level": level,
-            "message": {"text": text},
-            "locations": [{"logicalLocations": [{"fullyQualifiedName": place, "kind": "resource"}]}],
-        })
-    };
-    let mut results: Vec<Value> = gate
-        .lines
-        .iter()
-        .filter(|line| line.deviates)
-        .map(|line| {
-            let port = ports(&[line]);
-            let place = format!("{host}/{port}");
-            if line.open {
-                let print = line.fingerprint.clone().unwrap_or_default();
-                let what: Vec<_> = [print.service, print.vendor, print.product, print.version]
-                    .into_iter()
-                    .filter(|part| !part.is_empty())
-                    .collect();
-                let what = if what.is_empty() { "it says nothing".to_owned() } else { what.join(" ") };
-                let text =
-                    format!("{port} is open and not approved for role {} in zone {}: {what}", gate.role, gate.zone);
-                result("unapproved-service", "error", text, place)
-            } else {
-                let text = format!("{port} is what role {} is for in zone {}, and it is closed", gate.role, gate.zone);
-                result("missing-service", "error", text, place)
-            }
-        })
-        .collect();
-    if gate.outcome() != Outcome::Pass && results.is_empty() {
-        results.push(result("undecided", "error", verdict(gate), host));
-    }
-    json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": "Muster",
-                "version": env!("CARGO_PKG_VERSION"),
-                "rules": [
-                    rule("unapproved-service", "A service runs that the zone does not approve for the role"),
-                    rule("missing-service", "A service that the role is for does not run"),
-                    rule("undecided", "The look does not say whether the server is as declared"),
-                ],
-            }},
-            "invocations": [{"executionSuccessful": gate.outcome() != Outcome::Unknown}],
-            "results": results,
-        }],
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use muster_proto::v1::{Coverage, Fingerprint, Sweep, Transport};
 
+    use super::sarif::of as sarif;
     use super::*;
 
     fn gate(outcome: Outcome, reason: &str, deviates: bool) -> Gate {
